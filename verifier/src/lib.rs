@@ -1,0 +1,1 @@
+//! Judges whether one HTTP service answers as another does.
