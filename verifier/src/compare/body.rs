@@ -10,7 +10,7 @@ use crate::rules::RuleSet;
 use crate::verdict::{Cause, Kind, Location};
 
 use super::headers::MediaType;
-use super::json::{Side, explain};
+use super::json::{self, Side};
 use super::origin;
 use super::sink::{Draft, Sink, excerpt};
 
@@ -38,7 +38,7 @@ pub(super) fn compare<'r>(
     }
     let media = MediaType::of(reference);
     if media.is_json() || (media.essence.is_empty() && looks_like_json(&ours)) {
-        json(exchange, &ours, &theirs, set, sink);
+        json_bodies(exchange, &ours, &theirs, set, sink);
         return Ok(());
     }
     bytes(&ours, &theirs, None, set, sink);
@@ -78,7 +78,7 @@ fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) && Document::parse(body).is_ok()
 }
 
-fn json<'r>(
+fn json_bodies<'r>(
     exchange: &Exchange,
     ours: &[u8],
     theirs: &[u8],
@@ -89,7 +89,7 @@ fn json<'r>(
         (Ok(a), Ok(b)) => {
             let reference = Side::new(&a, &exchange.reference.tokens);
             let candidate = Side::new(&b, &exchange.candidate.tokens);
-            explain(&reference, &candidate, set, sink);
+            json::compare(&reference, &candidate, set, sink);
         }
         (a, b) => {
             if ours == theirs {

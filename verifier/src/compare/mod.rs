@@ -55,4 +55,6 @@ pub(crate) fn compare(
 }
 
 #[cfg(test)]
+mod header_tests;
+#[cfg(test)]
 mod tests;

@@ -56,9 +56,9 @@ impl<'r> Sink<'r> {
         }
     }
 
-    /// Whether another finding would only be counted.
-    pub(super) fn is_full(&self) -> bool {
-        self.verdict.findings.len() >= MAX_FINDINGS
+    /// Number of findings that are kept; at the bound others are only counted.
+    pub(super) fn kept(&self) -> usize {
+        self.verdict.findings.len()
     }
 
     /// Counts a finding without keeping it.
@@ -105,7 +105,14 @@ impl<'r> Sink<'r> {
                 },
                 Some(rule),
             );
-        } else if self.is_full() {
+        } else {
+            self.keep(draft);
+        }
+    }
+
+    /// Adds a difference that counts and is not known.
+    pub(super) fn keep(&mut self, draft: Draft<'_>) {
+        if self.kept() >= MAX_FINDINGS {
             self.count_only();
         } else {
             let difference = self.difference(draft);

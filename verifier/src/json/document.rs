@@ -393,6 +393,12 @@ impl<'d> Node<'d> {
         &self.document.text[self.entry.start as usize..self.entry.end as usize]
     }
 
+    /// Its text as written, as bytes: cheaper where only equality is asked.
+    #[inline]
+    pub fn raw_bytes(&self) -> &'d [u8] {
+        &self.document.text.as_bytes()[self.entry.start as usize..self.entry.end as usize]
+    }
+
     /// Where its text starts, in bytes.
     pub fn offset(&self) -> usize {
         self.entry.start as usize

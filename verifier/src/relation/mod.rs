@@ -5,9 +5,22 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod format;
+mod strings;
+mod time;
+mod values;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+
+use crate::json::{Decimal, JsonType, Node};
+use crate::rules::{Presence, Tolerance};
+
+pub use format::{FormatClass, format_class};
+pub(crate) use strings::is_constant;
+use time::Stamp;
+pub use values::{relate, relate_absent};
 
 /// A named relation from the reference's value to the candidate's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,15 +194,6 @@ impl Serialize for Relation {
     }
 }
 
-mod format;
-mod time;
-
-use crate::json::{Decimal, JsonType, Node};
-use crate::rules::Tolerance;
-
-pub use format::{FormatClass, format_class};
-use time::Stamp;
-
 /// Whether a rule's tolerance accepts these two values, which are of one type and differ.
 pub(crate) fn tolerates(tolerance: &Tolerance, a: Node<'_>, b: Node<'_>) -> bool {
     let kind = a.kind();
@@ -228,5 +232,16 @@ pub(crate) fn times_within(a: &str, b: &str, nanos: i128) -> bool {
     match (Stamp::read(a), Stamp::read(b)) {
         (Some(a), Some(b)) => a.form == b.form && (a.instant() - b.instant()).abs() <= nanos,
         _ => false,
+    }
+}
+
+/// Which way of having no value this is, if any.
+pub fn presence(node: Node<'_>) -> Option<Presence> {
+    match node.kind() {
+        JsonType::Null => Some(Presence::Null),
+        JsonType::Array if node.child_count() == 0 => Some(Presence::EmptyArray),
+        JsonType::Object if node.child_count() == 0 => Some(Presence::EmptyObject),
+        JsonType::String if node.inner().is_empty() => Some(Presence::EmptyString),
+        _ => None,
     }
 }

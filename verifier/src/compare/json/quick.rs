@@ -1,0 +1,331 @@
+//! Whether two documents are equal but for form and what rules accept. Stops at the first difference.
+
+use crate::json::{JsonType, Node};
+use crate::rules::{Pairing, RuleId, RuleSet, State};
+use crate::verdict::Kind;
+
+use super::hash::Hashes;
+use super::pairing::key_of;
+use super::{Accepted, Forms, Pair, Scalars, Side, accepts, below, same_key, same_scalar};
+
+/// Containers up to this length are first compared as bytes. Longer ones are not: in a deep document
+/// every level would read the same bytes again.
+const MAX_BYTEWISE: usize = 512;
+
+/// Objects with more members than this are matched over a sorted list when their orders differ.
+const MAX_SCANNED: usize = 64;
+
+/// Returns what differs in form when nothing differs that counts, else `None`.
+pub(super) fn same(reference: &Side<'_>, candidate: &Side<'_>, set: &RuleSet) -> Option<Forms> {
+    let mut quick = Quick::new(reference, candidate, set);
+    quick.run(Pair::root(set)).then_some(quick.forms)
+}
+
+/// Whether two subtrees are equal but for form and what rules accept.
+pub(super) fn same_subtree(
+    reference: &Side<'_>,
+    candidate: &Side<'_>,
+    set: &RuleSet,
+    pair: Pair,
+) -> bool {
+    Quick::new(reference, candidate, set).run(pair)
+}
+
+struct Quick<'q> {
+    reference: &'q Side<'q>,
+    candidate: &'q Side<'q>,
+    set: &'q RuleSet,
+    todo: Vec<Pair>,
+    forms: Forms,
+    masked: bool,
+    hashes: Option<(Hashes, Hashes)>,
+}
+
+impl<'q> Quick<'q> {
+    fn new(reference: &'q Side<'q>, candidate: &'q Side<'q>, set: &'q RuleSet) -> Self {
+        Self {
+            reference,
+            candidate,
+            set,
+            todo: Vec::new(),
+            forms: Forms::default(),
+            masked: !(reference.masks.is_empty() && candidate.masks.is_empty()),
+            hashes: None,
+        }
+    }
+
+    fn run(&mut self, root: Pair) -> bool {
+        let (a, b) = (
+            self.reference.document.node(root.a),
+            self.candidate.document.node(root.b),
+        );
+        if !self.values(a, b, root.state) {
+            return false;
+        }
+        while let Some(Pair { a, b, state }) = self.todo.pop() {
+            let (a, b) = (
+                self.reference.document.node(a),
+                self.candidate.document.node(b),
+            );
+            let same = match a.kind() {
+                JsonType::Object => self.objects(a, b, state),
+                _ => self.arrays(a, b, state),
+            };
+            if !same {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Two values: scalars are decided, containers put off.
+    #[inline]
+    fn values(&mut self, a: Node<'q>, b: Node<'q>, state: State) -> bool {
+        if self.masked {
+            match (
+                self.reference.mask(a.index()),
+                self.candidate.mask(b.index()),
+            ) {
+                (None, None) => {}
+                (Some(x), Some(y)) => return x.same(y),
+                _ => return false,
+            }
+        }
+        if state != State::NONE && self.accepted(a, b, state) {
+            return true;
+        }
+        if a.kind() != b.kind() {
+            return false;
+        }
+        if a.kind().is_container() {
+            let alike = !self.masked
+                && a.raw_bytes().len() <= MAX_BYTEWISE
+                && a.raw_bytes() == b.raw_bytes();
+            if !alike {
+                self.todo.push(Pair {
+                    a: a.index(),
+                    b: b.index(),
+                    state,
+                });
+            }
+            return true;
+        }
+        match same_scalar(a, b) {
+            Scalars::Alike => true,
+            Scalars::Escaped => {
+                self.forms.escapes = true;
+                true
+            }
+            Scalars::NumberForm => {
+                let counts = self
+                    .set
+                    .here(state)
+                    .is_some_and(|here| here.number_format.is_some());
+                if !counts {
+                    self.accept(Kind::Format, Some(a), Some(b), None);
+                }
+                !counts
+            }
+            Scalars::Different => false,
+        }
+    }
+
+    fn accepted(&mut self, a: Node<'q>, b: Node<'q>, state: State) -> bool {
+        let Some(rule) = self.set.here(state).and_then(|here| accepts(here, a, b)) else {
+            return false;
+        };
+        let kind = if a.kind() == b.kind() {
+            Kind::ValueChange
+        } else {
+            Kind::TypeChange
+        };
+        self.accept(kind, Some(a), Some(b), Some(rule));
+        true
+    }
+
+    fn accept(
+        &mut self,
+        kind: Kind,
+        a: Option<Node<'q>>,
+        b: Option<Node<'q>>,
+        rule: Option<RuleId>,
+    ) {
+        let (a, b) = (a.map(|node| node.index()), b.map(|node| node.index()));
+        self.forms.accept(Accepted { kind, a, b, rule });
+    }
+
+    fn objects(&mut self, a: Node<'q>, b: Node<'q>, state: State) -> bool {
+        // Without rules below, a count that differs is a difference.
+        if state == State::NONE && a.child_count() != b.child_count() {
+            return false;
+        }
+        let mut theirs = b.members();
+        for (position, (key, value)) in a.members().enumerate() {
+            match theirs.next() {
+                Some((name, other)) if same_key(key, name) => {
+                    if !self.values(value, other, below(self.set, state, key)) {
+                        return false;
+                    }
+                }
+                _ => return self.reordered(a, b, state, position),
+            }
+        }
+        theirs.all(|(name, value)| self.lone(value, below(self.set, state, name), false))
+    }
+
+    /// Objects whose members stop matching in order at `from`.
+    fn reordered(&mut self, a: Node<'q>, b: Node<'q>, state: State, from: usize) -> bool {
+        if a.child_count().max(b.child_count()) > MAX_SCANNED {
+            return self.sorted(a, b, state, from);
+        }
+        // A bit for every member of the candidate that has found its partner.
+        let mut used: u64 = (1 << from) - 1;
+        let mut expected = b.members().enumerate().skip(from);
+        let mut moved = false;
+        for (key, value) in a.members().skip(from) {
+            let state = below(self.set, state, key);
+            let partner = match expected.clone().next() {
+                Some((at, (name, _))) if used >> at & 1 == 0 && same_key(key, name) => {
+                    expected.next()
+                }
+                _ => {
+                    let found = b
+                        .members()
+                        .enumerate()
+                        .find(|(at, (name, _))| used >> at & 1 == 0 && same_key(key, *name));
+                    if let Some((at, _)) = found {
+                        moved = true;
+                        // The next key most often follows the one just found.
+                        expected = b.members().enumerate().skip(at + 1);
+                    }
+                    found
+                }
+            };
+            match partner {
+                Some((at, (_, other))) => {
+                    used |= 1 << at;
+                    if !self.values(value, other, state) {
+                        return false;
+                    }
+                }
+                None if !self.lone(value, state, true) => return false,
+                None => {}
+            }
+        }
+        self.forms.key_order |= moved;
+        b.members()
+            .enumerate()
+            .filter(|(at, _)| used >> at & 1 == 0)
+            .all(|(_, (name, value))| {
+                let state = below(self.set, state, name);
+                self.lone(value, state, false)
+            })
+    }
+
+    /// The same for large objects, over their sorted keys.
+    fn sorted(&mut self, a: Node<'q>, b: Node<'q>, state: State, from: usize) -> bool {
+        let order = |node: Node<'q>| {
+            let mut members: Vec<_> = node
+                .members()
+                .skip(from)
+                .map(|(key, value)| (key.as_str(), key, value))
+                .collect();
+            // Stable: duplicates stay in their order.
+            members.sort_by(|x, y| x.0.cmp(&y.0));
+            members
+        };
+        let (ours, theirs) = (order(a), order(b));
+        let mut theirs = theirs.into_iter().peekable();
+        for (name, key, value) in ours {
+            while let Some((_, key, other)) = theirs.next_if(|(other, ..)| *other < name) {
+                if !self.lone(other, below(self.set, state, key), false) {
+                    return false;
+                }
+            }
+            let state = below(self.set, state, key);
+            // Lone surrogates look alike in `as_str`; the keys themselves decide.
+            let partner =
+                theirs.next_if(|(other, key_there, _)| *other == name && same_key(key, *key_there));
+            let passes = match partner {
+                Some((_, _, other)) => self.values(value, other, state),
+                None => self.lone(value, state, true),
+            };
+            if !passes {
+                return false;
+            }
+        }
+        self.forms.key_order = true;
+        theirs.all(|(_, key, value)| self.lone(value, below(self.set, state, key), false))
+    }
+
+    /// A member that only one side has.
+    fn lone(&mut self, value: Node<'q>, state: State, ours: bool) -> bool {
+        let Some(rule) = super::absence(self.set, state, value) else {
+            return false;
+        };
+        if ours {
+            self.accept(Kind::FieldRemoved, Some(value), None, Some(rule));
+        } else {
+            self.accept(Kind::FieldAdded, None, Some(value), Some(rule));
+        }
+        true
+    }
+
+    fn arrays(&mut self, a: Node<'q>, b: Node<'q>, state: State) -> bool {
+        if a.child_count() != b.child_count() {
+            return false;
+        }
+        if let Some((pairing, rule)) = self.set.here(state).and_then(|h| h.pairing.as_ref()) {
+            return self.unordered(a, b, state, pairing, *rule);
+        }
+        for (at, (x, y)) in a.elements().zip(b.elements()).enumerate() {
+            if !self.values(x, y, self.set.index(state, at)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn unordered(
+        &mut self,
+        a: Node<'q>,
+        b: Node<'q>,
+        state: State,
+        pairing: &Pairing,
+        rule: RuleId,
+    ) -> bool {
+        let (reference, candidate, set) = (self.reference, self.candidate, self.set);
+        let hashes = self
+            .hashes
+            .get_or_insert_with(|| (Hashes::new(reference, set), Hashes::new(candidate, set)));
+        let order = |array: Node<'q>, side: &Side<'_>, hashes: &Hashes| {
+            let mut order: Vec<_> = array
+                .elements()
+                .enumerate()
+                .map(|(at, element)| {
+                    let by = match pairing {
+                        Pairing::Multiset => hashes.of(element),
+                        Pairing::By(key) => key_of(element, key, side, hashes).unwrap_or(0),
+                    };
+                    (by, at, element)
+                })
+                .collect();
+            // The position keeps equal ones in their order.
+            order.sort_unstable_by_key(|&(by, at, _)| (by, at));
+            order
+        };
+        let ours = order(a, reference, &hashes.0);
+        let theirs = order(b, candidate, &hashes.1);
+        let mut moved = false;
+        for ((by, at, x), (other, to, y)) in ours.into_iter().zip(theirs) {
+            moved |= at != to;
+            if by != other || !self.values(x, y, self.set.index(state, at)) {
+                return false;
+            }
+        }
+        if moved {
+            self.accept(Kind::Order, Some(a), Some(b), Some(rule));
+        }
+        true
+    }
+}
