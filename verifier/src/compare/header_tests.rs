@@ -103,7 +103,7 @@ fn what_belongs_to_the_hop_or_the_moment_does_not_count() {
 
 #[test]
 fn volatile_fields_count_by_their_form() {
-    let noted = |name: &str| vec![format!("header:{name} header")];
+    let a_note = |name: &str| vec![format!("header:{name} header")];
     for (a, b, name, differs) in [
         ("etag: \"1\"", "etag: \"2\"", "etag", false),
         ("etag: \"1\"", "etag: W/\"2\"", "etag", true),
@@ -139,9 +139,9 @@ fn volatile_fields_count_by_their_form() {
         ),
     ] {
         let (findings, notes) = if differs {
-            (noted(name), vec![])
+            (a_note(name), vec![])
         } else {
-            (vec![], noted(name))
+            (vec![], a_note(name))
         };
         check(
             &[a],
@@ -155,7 +155,7 @@ fn volatile_fields_count_by_their_form() {
 
 #[test]
 fn cookies_count_by_name_and_attributes() {
-    let finding: &[&str] = &["header:set-cookie header"];
+    let broken: &[&str] = &["header:set-cookie header"];
     let cases: [(&'static str, &'static str, bool); 8] = [
         ("sid=1; Path=/; HttpOnly", "sid=2; HttpOnly; Path=/", false),
         ("sid=1; Path=/; HttpOnly", "sid=2; Path=/", true),
@@ -170,13 +170,13 @@ fn cookies_count_by_name_and_attributes() {
         ("sid=1", "other=1", true),
         ("sid=1", "sid=", true),
     ];
-    for (a, b, differs) in cases {
+    for (a, b, breaks) in cases {
         let pair = exchange(
             answer(200, &[("set-cookie", a)], ""),
             answer(200, &[("set-cookie", b)], ""),
         );
         let verdict = judge(&pair, &rules(""));
-        let expected = if differs { finding } else { &[] };
+        let expected = if breaks { broken } else { &[] };
         assert_eq!(lines(&verdict.findings), expected, "{a} against {b}");
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::exchange::{Answer, Exchange, Failure, Observation, Token, Tokens};
 use crate::json::JsonType;
+use crate::relation::Relation;
 use crate::rules::{RuleSpec, Rules};
 use crate::verdict::{Difference, Outcome, Verdict, judge};
 
@@ -187,7 +188,7 @@ fn ways_of_having_no_value_are_all_different() {
             let verdict = json(a, b, "");
             assert_eq!(verdict.is_match(), x == y, "{a} against {b}");
             if x != y {
-                let relation = verdict.findings[0].relation.as_ref().map(|r| r.class());
+                let relation = verdict.findings[0].relation.as_ref().map(Relation::class);
                 assert_eq!(relation, Some("presence"), "{a} against {b}");
             }
             // A rule makes this pair equal, and no other.

@@ -124,7 +124,7 @@ pub(crate) fn is_constant(text: &str) -> bool {
 
 fn folded(text: &str) -> impl Iterator<Item = u8> {
     text.bytes()
-        .filter(|b| b.is_ascii_alphanumeric())
+        .filter(u8::is_ascii_alphanumeric)
         .map(|b| b.to_ascii_lowercase())
 }
 

@@ -42,9 +42,9 @@ pub(super) fn relate(
         }
         let group = groups.entry(hash).or_default();
         if one.kind == Kind::FieldRemoved {
-            group.0.push(at)
+            group.0.push(at);
         } else {
-            group.1.push(at)
+            group.1.push(at);
         }
     }
     for (gone, new) in groups.into_values() {

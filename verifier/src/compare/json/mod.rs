@@ -128,7 +128,7 @@ impl Forms {
         }
     }
 
-    fn report<'r>(&self, reference: &Side<'_>, candidate: &Side<'_>, sink: &mut Sink<'r>) {
+    fn report(&self, reference: &Side<'_>, candidate: &Side<'_>, sink: &mut Sink<'_>) {
         for &(rule, times) in &self.fired {
             sink.fire(rule, times);
         }
