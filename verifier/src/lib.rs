@@ -1,11 +1,27 @@
 //! Judges whether one HTTP service answers as another does.
+//!
+//! The road of every judgement, whatever started it:
+//!
+//! ```text
+//! Request → Exchange { reference, candidate } → masks → judge → Verdict → Report
+//! ```
+//!
+//! Pure modules (no clock, file, network or environment) start with
+//! `#![deny(clippy::disallowed_methods)]`.
 
+pub mod catalogue;
+pub mod cli;
+pub mod client;
 pub mod compare;
 pub mod decode;
 pub mod exchange;
+pub mod golden;
 pub mod json;
+pub mod jwt;
+pub mod normalise;
 pub mod place;
 pub mod relation;
+pub mod report;
 pub mod rules;
 pub mod severity;
 pub mod verdict;

@@ -1,2 +1,16 @@
-//! Command line of the verifier.
-fn main() {}
+//! The `verifier` command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use verifier::cli::{Cli, Exit, terminal};
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            terminal::say(&format!("error: {error:#}"));
+            Exit::Usage.into()
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod sink;
 use crate::exchange::{Answer, Exchange};
 use crate::rules::Rules;
 use crate::verdict::{Kind, Location, Verdict};
+use headers::MediaType;
 
 pub use crate::place::child_pointer;
 pub use header_table::{HeaderClass, header_class};
@@ -24,6 +25,11 @@ pub const MAX_NOTES: usize = 100;
 /// Bytes of a value that a report shows.
 pub const MAX_EXCERPT_BYTES: usize = 200;
 
+/// Whether an answer's body is compared as JSON: by its media type (`application/json`, `+json`).
+pub fn is_json(answer: &Answer) -> bool {
+    MediaType::of(answer).is_json()
+}
+
 /// Holds two whole answers against each other.
 pub(crate) fn compare(
     exchange: &Exchange,
@@ -31,7 +37,7 @@ pub(crate) fn compare(
     candidate: &Answer,
     rules: &Rules,
 ) -> Verdict {
-    let set = rules.of(&exchange.endpoint);
+    let set = rules.of_exchange(exchange);
     let mut sink = Sink::new(rules, reference.status, candidate.status);
     if reference.status != candidate.status {
         sink.add(Draft {

@@ -10,6 +10,8 @@ use std::fmt;
 
 use jiff::civil::Date;
 
+use crate::exchange::Exchange;
+
 pub use compile::RuleError;
 pub(crate) use compile::{AtPlace, Pairing, RuleId, RuleSet, State, Tolerance};
 pub use spec::{
@@ -49,6 +51,13 @@ impl Rules {
     /// itself still counts.
     pub fn compile(specs: &[RuleSpec], today: Option<Date>) -> Result<Self, RuleError> {
         compile::compile(specs, today)
+    }
+
+    /// The rules of an exchange: its case's own where there are any, else its endpoint's.
+    pub(crate) fn of_exchange(&self, exchange: &Exchange) -> &RuleSet {
+        self.endpoints
+            .get(&exchange.case)
+            .unwrap_or_else(|| self.of(&exchange.endpoint))
     }
 
     /// The rules of an endpoint, the general ones included.

@@ -1,0 +1,260 @@
+//! From the file to the checked [`Catalogue`]: every complaint names its line and a remedy.
+
+mod checks;
+mod entry;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use serde_saphyr::{Location, Spanned};
+
+use super::file::{AccountFile, AuthFile, CatalogueFile, PasswordFile};
+use super::{Account, Catalogue, DataClass, Login, Password, RequestBody, RequestTemplate};
+use crate::golden::contents;
+use crate::rules::Rules;
+
+/// Placeholders that need no capture.
+const BUILT_IN: [&str; 6] = [
+    "run",
+    "run_address",
+    "token",
+    "refresh",
+    "username",
+    "password",
+];
+
+/// Why a catalogue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// It is not the YAML this tool reads.
+    #[error("{}:{message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// `line:column: what, and what to write instead`.
+        message: String,
+    },
+    /// It reads, but contradicts itself.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Invalid(Vec<Problem>),
+}
+
+/// One complaint about a catalogue.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    path: PathBuf,
+    line: u64,
+    column: u64,
+    message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}",
+            self.path.display(),
+            self.line,
+            self.column,
+            self.message
+        )
+    }
+}
+
+pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, CatalogueError> {
+    let file: CatalogueFile = serde_saphyr::from_str(text).map_err(|error| {
+        let error = error.without_snippet();
+        let message = match error.location() {
+            Some(at) => {
+                let text = error.to_string();
+                let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
+                format!("{}:{}: {text}", at.line(), at.column())
+            }
+            None => format!("1:1: {error}"),
+        };
+        CatalogueError::Syntax {
+            path: path.to_owned(),
+            message,
+        }
+    })?;
+    let mut loader = Loader {
+        path,
+        today,
+        problems: Vec::new(),
+        catalogue: Catalogue {
+            source: path.to_owned(),
+            sha256: contents::sha256(text.as_bytes()),
+            data: DataClass::Real,
+            accounts: BTreeMap::new(),
+            login: None,
+            endpoints: Vec::new(),
+            cases: Vec::new(),
+            journeys: Vec::new(),
+            rules: Rules::default(),
+            warnings: Vec::new(),
+        },
+    };
+    loader.read(&file);
+    if loader.problems.is_empty() {
+        Ok(loader.catalogue)
+    } else {
+        loader
+            .problems
+            .sort_by_key(|problem| (problem.line, problem.column));
+        Err(CatalogueError::Invalid(loader.problems))
+    }
+}
+
+struct Loader<'a> {
+    path: &'a Path,
+    today: Date,
+    problems: Vec<Problem>,
+    catalogue: Catalogue,
+}
+
+impl Loader<'_> {
+    fn refuse(&mut self, at: Location, message: impl Into<String>) {
+        self.problems.push(Problem {
+            path: self.path.to_owned(),
+            line: at.line().max(1),
+            column: at.column().max(1),
+            message: message.into(),
+        });
+    }
+
+    fn read(&mut self, file: &CatalogueFile) {
+        if let Some(data) = &file.data {
+            match data.value.as_str() {
+                "synthetic" => self.catalogue.data = DataClass::Synthetic,
+                "real" => self.catalogue.data = DataClass::Real,
+                other => self.refuse(
+                    data.referenced,
+                    format!("`data: {other}` is unknown: write `synthetic` (made up) or `real`"),
+                ),
+            }
+        }
+        if let Some(ignored) = &file.ignore_fields {
+            self.catalogue.warnings.push(format!(
+                "{}:{}: `ignore_fields` is not honoured, since a bare key name hides real differences: \
+                 mask exact places instead, as in `mask: {{/value/createdAt: now}}`",
+                self.path.display(),
+                ignored.referenced.line()
+            ));
+        }
+        if file
+            .version
+            .as_ref()
+            .is_some_and(|version| version.text().is_empty())
+        {
+            self.catalogue
+                .warnings
+                .push(format!("{}: `version` is empty", self.path.display()));
+        }
+        for (name, account) in &file.test_accounts {
+            self.account(name, account);
+        }
+        if let Some(auth) = &file.auth {
+            self.login(auth);
+        }
+        let masks = self.masks(&file.mask, &file.personal);
+        for entry in &file.endpoints {
+            self.endpoint(entry, &masks);
+        }
+        self.rules(file);
+        self.unique_ids(&file.endpoints);
+        for journey in &file.journeys {
+            self.journey(journey);
+        }
+        self.placeholders(&file.endpoints);
+    }
+
+    fn account(&mut self, name: &str, account: &Spanned<AccountFile>) {
+        let at = account.referenced;
+        let account = &account.value;
+        let password = match &account.password {
+            PasswordFile::Clear(text) => Password::Clear(text.text()),
+            PasswordFile::From(source) => match (&source.env, &source.file) {
+                (Some(name), None) => Password::Env(name.clone()),
+                (None, Some(file)) => Password::File(
+                    self.path
+                        .parent()
+                        .unwrap_or_else(|| Path::new(""))
+                        .join(file),
+                ),
+                _ => {
+                    return self.refuse(
+                        at,
+                        format!(
+                            "account `{name}` needs one source of its password: write \
+                             `password: {{env: NAME}}` or `password: {{file: PATH}}`"
+                        ),
+                    );
+                }
+            },
+        };
+        let username = account.username.text();
+        self.catalogue
+            .accounts
+            .insert(name.to_owned(), Account { username, password });
+        if let Some(role) = &account.role
+            && role.is_empty()
+        {
+            self.refuse(
+                at,
+                format!("account `{name}` has an empty role: leave `role` out"),
+            );
+        }
+    }
+
+    fn login(&mut self, auth: &Spanned<AuthFile>) {
+        let Some(login) = &auth.value.login else {
+            return;
+        };
+        let at = login.referenced;
+        let login = &login.value;
+        let body = login.body.clone().unwrap_or_else(
+            || serde_json::json!({"username": "{username}", "password": "{password}"}),
+        );
+        let Some(path) = self.template(at, &login.path) else {
+            return;
+        };
+        let Some(body) = self.body(at, &body) else {
+            return;
+        };
+        let headers = self.headers(at, &login.headers);
+        let access = login.access.as_ref();
+        let access_at = access.map_or(at, |place| place.referenced);
+        let access = access.map_or("/value/accessToken", |place| place.value.as_str());
+        let Some(access) = self.place(access_at, access) else {
+            return;
+        };
+        let refresh = match &login.refresh {
+            None => None,
+            Some(place) => self.place(place.referenced, &place.value),
+        };
+        self.catalogue.login = Some(Login {
+            request: RequestTemplate {
+                method: login.method.clone().unwrap_or_else(|| "POST".to_owned()),
+                path,
+                path_params: Vec::new(),
+                query: Vec::new(),
+                headers,
+                body: RequestBody::Json(body),
+            },
+            access,
+            refresh,
+        });
+    }
+}
+
+/// `a-z`, `0-9` and single underscores: also a file name and a metric label. A double underscore
+/// would be cut by insta's display of snapshot names.
+fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !id.contains("__")
+}

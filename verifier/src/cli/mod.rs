@@ -1,0 +1,37 @@
+//! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
+
+pub mod record;
+pub mod replay;
+pub mod target;
+pub mod terminal;
+
+use clap::{Parser, Subcommand};
+
+pub use crate::report::Exit;
+
+/// Proves that one HTTP service answers as another does, or shows what breaks.
+///
+/// Exit codes: 0 green, 1 differences, 2 usage or configuration, 3 incomplete (something was not run
+/// or not judged, or there was nothing to judge). Where several hold: 2, then 1, then 3.
+#[derive(Debug, Parser)]
+#[command(name = "verifier", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Record(record::RecordArgs),
+    Replay(replay::ReplayArgs),
+}
+
+impl Cli {
+    /// Carries out the subcommand. Errors are for what could not be done: usage and configuration.
+    pub fn run(self) -> anyhow::Result<Exit> {
+        match self.command {
+            Command::Record(args) => args.run(),
+            Command::Replay(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Arguments that recording, replaying and comparing share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use jiff::civil::Date;
+
+use super::terminal::say;
+use crate::catalogue::Catalogue;
+use crate::client::{ClientConfig, Target};
+use crate::golden::run::{RunConfig, RunId, Runner};
+
+/// What is asked, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CatalogueArgs {
+    /// The catalogue of endpoints and cases.
+    #[arg(long, value_name = "FILE", default_value = "golden/endpoints.yaml")]
+    pub catalog: PathBuf,
+    /// Folder of the golden files.
+    #[arg(long, value_name = "DIR", default_value = "golden")]
+    pub golden: PathBuf,
+    /// Only this endpoint (all its cases) or case; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub only: Vec<String>,
+    /// Also send cases that write. Only for a target that is disposable.
+    #[arg(long)]
+    pub allow_writes: bool,
+    /// Reads in flight at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Seconds one answer may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// Longest answer that is read, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub max_body: usize,
+    /// Certificates to trust besides the public ones (PEM).
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The day that `{today}` means; the machine's own by default.
+    #[arg(long, value_name = "yyyy-MM-dd")]
+    pub today: Option<Date>,
+}
+
+/// A run that is ready to start.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// Cases to judge.
+    pub selected: Vec<usize>,
+    /// Runs them.
+    pub runner: Arc<Runner>,
+}
+
+impl CatalogueArgs {
+    /// Reads the catalogue and prepares the target; sends nothing.
+    pub fn prepare(&self, base: &str) -> anyhow::Result<Prepared> {
+        let text = read(&self.catalog)?;
+        let today = self
+            .today
+            .unwrap_or_else(|| jiff::ZonedDateTime::now().date());
+        let catalogue = Catalogue::parse(&self.catalog, &text, today)?;
+        for warning in &catalogue.warnings {
+            say(&format!("warning: {warning}"));
+        }
+        let selected = catalogue.select(&self.only).map_err(|name| {
+            anyhow!(
+                "no endpoint or case `{name}` in {}: write an id such as `{}`",
+                self.catalog.display(),
+                catalogue
+                    .cases
+                    .first()
+                    .map_or("rooms_list", |case| case.id.as_str())
+            )
+        })?;
+        let config = ClientConfig {
+            timeout: Duration::from_secs(self.timeout),
+            max_body_bytes: self.max_body,
+            ca_file: self.ca_file.clone(),
+        };
+        let target = Target::new(base, config)?;
+        let config = RunConfig {
+            allow_writes: self.allow_writes,
+            jobs: usize::from(self.jobs),
+            run: RunId::now(),
+            today,
+        };
+        let catalogue = Arc::new(catalogue);
+        Ok(Prepared {
+            runner: Arc::new(Runner::new(Arc::clone(&catalogue), target, config)),
+            selected,
+            catalogue,
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "{}: cannot read the catalogue: name it with `--catalog FILE`",
+            path.display()
+        )
+    })
+}
+
+/// Runs `future` to its end on a runtime of its own.
+pub fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,295 @@
+//! What a run found, and the forms it is shown in: one file a form, each writing to any `io::Write`.
+
+pub mod json;
+pub mod table;
+pub mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::catalogue::Catalogue;
+use crate::golden::run::CaseRun;
+use crate::verdict::Difference;
+
+/// One run of a catalogue against one target.
+#[derive(Debug)]
+pub struct Report {
+    /// `replay`.
+    pub command: &'static str,
+    /// The target's base address.
+    pub target: String,
+    /// The catalogue file.
+    pub catalogue: PathBuf,
+    /// SHA-256 of that file.
+    pub catalogue_sha256: String,
+    /// When the run started (RFC 3339).
+    pub started: String,
+    /// How long it took.
+    pub duration: Duration,
+    /// Every case that was asked for, in the catalogue's order.
+    pub cases: Vec<CaseReport>,
+    /// Endpoint ids beyond the counted list.
+    pub extra: BTreeSet<String>,
+    /// Golden files that belong to no case.
+    pub orphans: Vec<String>,
+    /// Things a reader should know that are no findings.
+    pub warnings: Vec<String>,
+}
+
+/// One case of a run.
+#[derive(Debug)]
+pub struct CaseReport {
+    /// Place in the catalogue.
+    pub order: usize,
+    /// Endpoint id.
+    pub endpoint: String,
+    /// Case id.
+    pub case: String,
+    /// Method.
+    pub method: String,
+    /// Path and query as sent.
+    pub path: String,
+    /// What became of it.
+    pub state: State,
+    /// What makes it different.
+    pub findings: Vec<Difference>,
+    /// Findings beyond the bound.
+    pub truncated: u64,
+    /// What was tolerated.
+    pub notes: Vec<Difference>,
+    /// Rules that fired, and how often.
+    pub rules: BTreeMap<String, u64>,
+    /// What to look at first.
+    pub hint: Option<String>,
+    /// Line diff between golden file and candidate.
+    pub diff: Option<String>,
+    /// The pending file that was left.
+    pub pending: Option<PathBuf>,
+    /// Who answered when the golden file was recorded, if not legacy.
+    pub recorded_from: Option<String>,
+    /// Time from sending to the end of the answer.
+    pub duration: Duration,
+}
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As the golden file says.
+    Equal,
+    /// At least one finding.
+    Different,
+    /// Not sent.
+    NotRun {
+        /// Why.
+        reason: String,
+    },
+    /// A value it needs did not come, since an earlier case differed.
+    Blocked {
+        /// That case.
+        by: String,
+    },
+    /// Nothing to hold the answer against.
+    NoGolden {
+        /// What is missing, and the remedy.
+        reason: String,
+    },
+    /// Could not be judged.
+    Failed {
+        /// Why, and the remedy.
+        reason: String,
+    },
+}
+
+impl State {
+    /// One word for tables and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Different => "different",
+            Self::NotRun { .. } => "not run",
+            Self::Blocked { .. } => "blocked",
+            Self::NoGolden { .. } => "no golden",
+            Self::Failed { .. } => "not judged",
+        }
+    }
+
+    /// Why, where the word alone does not say.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Equal | Self::Different => None,
+            Self::Blocked { by } => Some(format!("blocked by {by}")),
+            Self::NotRun { reason } | Self::NoGolden { reason } | Self::Failed { reason } => {
+                Some(reason.clone())
+            }
+        }
+    }
+}
+
+/// How a run ended; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything asked for was judged, and nothing differs.
+    Green = 0,
+    /// At least one difference.
+    Differences = 1,
+    /// The command line or a file it names is wrong; nothing was judged.
+    Usage = 2,
+    /// Something was not judged, or there was nothing to judge.
+    Incomplete = 3,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Counts over a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Endpoints of the counted list that were asked for.
+    pub endpoints: usize,
+    /// Of those, with every case equal.
+    pub endpoints_green: usize,
+    /// Endpoints beyond the list.
+    pub extra: usize,
+    /// Of those, with every case equal.
+    pub extra_green: usize,
+    /// Cases asked for.
+    pub cases: usize,
+    /// Cases in each state.
+    pub equal: usize,
+    /// Different.
+    pub different: usize,
+    /// Not run.
+    pub not_run: usize,
+    /// Blocked by another case.
+    pub blocked: usize,
+    /// Without a golden file.
+    pub no_golden: usize,
+    /// Not judged.
+    pub failed: usize,
+    /// Findings, also those beyond the bound.
+    pub findings: u64,
+    /// Notes.
+    pub notes: usize,
+}
+
+impl CaseReport {
+    pub(crate) fn new(catalogue: &Catalogue, run: &CaseRun) -> Self {
+        let case = &catalogue.cases[run.case];
+        Self {
+            order: run.case,
+            endpoint: catalogue.endpoint_of(case).id.clone(),
+            case: case.id.clone(),
+            method: case.request.method.clone(),
+            path: run.path.clone(),
+            state: State::Equal,
+            findings: Vec::new(),
+            truncated: 0,
+            notes: Vec::new(),
+            rules: BTreeMap::new(),
+            hint: None,
+            diff: None,
+            pending: None,
+            recorded_from: None,
+            duration: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn with(mut self, state: State) -> Self {
+        self.state = state;
+        self
+    }
+}
+
+impl Report {
+    /// A case blocked by one that differs is explained by it; one blocked by anything else was simply
+    /// not judged.
+    pub(crate) fn settle_blocked(cases: &mut [CaseReport]) {
+        let different: BTreeSet<String> = cases
+            .iter()
+            .filter(|case| case.state == State::Different)
+            .map(|case| case.case.clone())
+            .collect();
+        let judged: BTreeSet<String> = cases.iter().map(|case| case.case.clone()).collect();
+        for case in cases {
+            if let State::Blocked { by } = &case.state
+                && judged.contains(by)
+                && !different.contains(by)
+            {
+                case.state = State::Failed {
+                    reason: format!(
+                        "it needs a value that `{by}` did not give: look at that case first"
+                    ),
+                };
+            }
+        }
+    }
+
+    /// Counts everything.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            cases: self.cases.len(),
+            ..Totals::default()
+        };
+        let mut green: BTreeMap<&str, bool> = BTreeMap::new();
+        for case in &self.cases {
+            let count = match case.state {
+                State::Equal => &mut totals.equal,
+                State::Different => &mut totals.different,
+                State::NotRun { .. } => &mut totals.not_run,
+                State::Blocked { .. } => &mut totals.blocked,
+                State::NoGolden { .. } => &mut totals.no_golden,
+                State::Failed { .. } => &mut totals.failed,
+            };
+            *count += 1;
+            totals.findings += case.findings.len() as u64 + case.truncated;
+            totals.notes += case.notes.len();
+            *green.entry(&case.endpoint).or_insert(true) &= case.state == State::Equal;
+        }
+        for (endpoint, green) in green {
+            let (all, good) = if self.extra.contains(endpoint) {
+                (&mut totals.extra, &mut totals.extra_green)
+            } else {
+                (&mut totals.endpoints, &mut totals.endpoints_green)
+            };
+            *all += 1;
+            *good += usize::from(green);
+        }
+        totals
+    }
+
+    /// Differences come before gaps; a run that judged nothing is a gap.
+    pub fn exit(&self) -> Exit {
+        let totals = self.totals();
+        if totals.different > 0 {
+            Exit::Differences
+        } else if totals.equal == 0
+            || totals.not_run + totals.no_golden + totals.failed + totals.blocked > 0
+        {
+            Exit::Incomplete
+        } else {
+            Exit::Green
+        }
+    }
+
+    /// `40/40 endpoints, 1/1 extra`.
+    pub fn headline(&self) -> String {
+        let totals = self.totals();
+        let mut line = format!("{}/{} endpoints", totals.endpoints_green, totals.endpoints);
+        if totals.extra > 0 {
+            line.push_str(&format!(", {}/{} extra", totals.extra_green, totals.extra));
+        }
+        line
+    }
+
+    /// Golden files that legacy did not answer: case and source.
+    pub fn foreign_goldens(&self) -> Vec<(&str, &str)> {
+        self.cases
+            .iter()
+            .filter_map(|case| Some((case.case.as_str(), case.recorded_from.as_deref()?)))
+            .collect()
+    }
+}

@@ -1,0 +1,115 @@
+//! Plain tables that stay aligned when a cell holds Korean or Chinese.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Rows of text, aligned in columns, each at most so wide.
+#[derive(Debug)]
+pub struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    limits: Vec<usize>,
+}
+
+impl Table {
+    /// A table with these columns: heading and greatest width in terminal cells.
+    pub fn new(columns: &[(&str, usize)]) -> Self {
+        Self {
+            header: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            rows: Vec::new(),
+            limits: columns.iter().map(|(_, limit)| *limit).collect(),
+        }
+    }
+
+    /// Adds a row; control characters in it are made harmless.
+    pub fn push(&mut self, row: Vec<String>) {
+        self.rows
+            .push(row.into_iter().map(|cell| printable(&cell)).collect());
+    }
+
+    /// The lines, heading first.
+    pub fn lines(&self) -> Vec<String> {
+        let widths: Vec<usize> = (0..self.header.len())
+            .map(|column| {
+                let cells = self.rows.iter().filter_map(|row| row.get(column));
+                let widest = cells.map(|cell| cell.width()).max().unwrap_or(0);
+                widest
+                    .max(self.header[column].width())
+                    .min(self.limits[column])
+            })
+            .collect();
+        std::iter::once(&self.header)
+            .chain(&self.rows)
+            .map(|row| {
+                let mut line = String::new();
+                for (cell, &width) in row.iter().zip(&widths) {
+                    let cell = cut(cell, width);
+                    let gap = width.saturating_sub(cell.width());
+                    line.push_str(&cell);
+                    line.push_str(&" ".repeat(gap + 2));
+                }
+                line.trim_end().to_owned()
+            })
+            .collect()
+    }
+}
+
+/// `text` in at most `width` terminal cells, an ellipsis where something was cut.
+///
+/// ```
+/// # use verifier::report::table::cut;
+/// assert_eq!(cut("객실 목록", 9), "객실 목록");
+/// assert_eq!(cut("객실 목록", 6), "객실 …");
+/// ```
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// Control characters, and those that turn the direction of writing, as escapes: an answer must not
+/// steer the reader's terminal.
+pub fn printable(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.chars().any(hostile) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| {
+            if hostile(c) {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_keep_columns_aligned() {
+        let mut table = Table::new(&[("name", 10), ("n", 3)]);
+        table.push(vec!["객실".to_owned(), "1".to_owned()]);
+        table.push(vec!["room\u{1b}[31m".to_owned(), "2".to_owned()]);
+        assert_eq!(
+            table.lines(),
+            ["name        n", "객실        1", "room\\u{1b…  2"]
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! The report a person reads: what differs first, what was not judged next, the verdict last.
+
+use std::io;
+
+use owo_colors::{OwoColorize as _, Style};
+
+use super::table::{Table, cut, printable};
+use super::{CaseReport, Exit, Report, State};
+use crate::verdict::Difference;
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct TextConfig {
+    /// A line diff below each case's table.
+    pub diffs: bool,
+    /// Lines of diff shown for one case; the JSON report has all.
+    pub diff_lines: usize,
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        Self {
+            diffs: true,
+            diff_lines: 40,
+        }
+    }
+}
+
+const RED: Style = Style::new().red();
+const GREEN: Style = Style::new().green();
+const YELLOW: Style = Style::new().yellow();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Writes `report`. Colours are written always; [`crate::cli::terminal`] takes them away where they
+/// are not wanted.
+pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io::Result<()> {
+    for case in report
+        .cases
+        .iter()
+        .filter(|case| case.state == State::Different)
+    {
+        different(case, config, out)?;
+    }
+    let open: Vec<&CaseReport> = report
+        .cases
+        .iter()
+        .filter(|case| case.state.reason().is_some())
+        .collect();
+    if !open.is_empty() {
+        writeln!(out, "{}", "Not judged".style(BOLD))?;
+        let mut table = Table::new(&[("case", 40), ("state", 10), ("why", 400)]);
+        for case in &open {
+            table.push(vec![
+                case.case.clone(),
+                case.state.word().to_owned(),
+                case.state.reason().unwrap_or_default(),
+            ]);
+        }
+        for line in table.lines() {
+            writeln!(out, "  {line}")?;
+        }
+        writeln!(out)?;
+    }
+    let foreign = report.foreign_goldens();
+    if !foreign.is_empty() {
+        writeln!(
+            out,
+            "{} {} of {} golden files do not come from legacy, so they prove nothing about it:",
+            "warning:".style(YELLOW),
+            foreign.len(),
+            report.cases.len()
+        )?;
+        for (case, from) in foreign {
+            writeln!(out, "  {case} (from {})", printable(from))?;
+        }
+        writeln!(
+            out,
+            "  record them again with `verifier record --legacy URL`\n"
+        )?;
+    }
+    if !report.orphans.is_empty() {
+        writeln!(
+            out,
+            "{} golden files that no case of the catalogue uses: {}\n",
+            "warning:".style(YELLOW),
+            report.orphans.join(", ")
+        )?;
+    }
+    for warning in &report.warnings {
+        writeln!(out, "{} {}", "warning:".style(YELLOW), printable(warning))?;
+    }
+    verdict(report, out)
+}
+
+fn different(case: &CaseReport, config: TextConfig, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} {}  {}",
+        "✗".style(RED),
+        case.case.style(BOLD),
+        printable(&format!("{} {}", case.method, case.path)).style(DIM)
+    )?;
+    if let Some(hint) = &case.hint {
+        writeln!(out, "  {} {}", "hint:".style(YELLOW), printable(hint))?;
+    }
+    for line in findings_table(&case.findings).lines() {
+        writeln!(out, "  {line}")?;
+    }
+    if case.truncated > 0 {
+        writeln!(out, "  … and {} more differences", case.truncated)?;
+    }
+    if config.diffs
+        && let Some(diff) = &case.diff
+    {
+        writeln!(out)?;
+        let lines: Vec<&str> = diff.lines().collect();
+        for line in lines.iter().take(config.diff_lines) {
+            let text = cut(&printable(line), 160);
+            match line.bytes().next() {
+                Some(b'+') => writeln!(out, "    {}", text.style(GREEN))?,
+                Some(b'-') => writeln!(out, "    {}", text.style(RED))?,
+                Some(b'@') => writeln!(out, "    {}", text.style(DIM))?,
+                _ => writeln!(out, "    {text}")?,
+            }
+        }
+        if lines.len() > config.diff_lines {
+            writeln!(out, "    … {} more lines", lines.len() - config.diff_lines)?;
+        }
+    }
+    if let Some(pending) = &case.pending {
+        writeln!(out, "  {} {}", "pending:".style(DIM), pending.display())?;
+    }
+    writeln!(out)
+}
+
+/// Place, kind, both values; for one case.
+pub fn findings_table(findings: &[Difference]) -> Table {
+    let mut table = Table::new(&[
+        ("place", 44),
+        ("kind", 13),
+        ("reference", 36),
+        ("candidate", 36),
+        ("", 60),
+    ]);
+    for finding in findings {
+        table.push(vec![
+            finding.location.to_string(),
+            finding.kind.to_string(),
+            finding
+                .reference
+                .clone()
+                .unwrap_or_else(|| "nothing".to_owned()),
+            finding
+                .candidate
+                .clone()
+                .unwrap_or_else(|| "nothing".to_owned()),
+            finding.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn verdict(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    let totals = report.totals();
+    let mut parts = vec![format!("{} cases equal", totals.equal)];
+    for (count, word) in [
+        (totals.different, "different"),
+        (totals.blocked, "blocked by those"),
+        (totals.not_run, "not run"),
+        (totals.no_golden, "without golden"),
+        (totals.failed, "not judged"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    let (mark, style, word) = match report.exit() {
+        Exit::Green => ("✓", GREEN, "answers as recorded"),
+        Exit::Differences => ("✗", RED, "differs"),
+        Exit::Incomplete | Exit::Usage => ("!", YELLOW, "incomplete: this proves nothing yet"),
+    };
+    writeln!(
+        out,
+        "{} {}  ({}; {} findings, {} notes; {:.1} s)",
+        mark.style(style),
+        format!("{}: {} {word}", report.headline(), report.target).style(BOLD),
+        parts.join(", "),
+        totals.findings,
+        totals.notes,
+        report.duration.as_secs_f64(),
+    )
+}
