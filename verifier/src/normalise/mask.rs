@@ -461,7 +461,7 @@ fn is_uuid(text: &str) -> bool {
 /// The engine's token for the text between the brackets.
 fn token(inner: String) -> Token {
     let text = format!("[{inner}]");
-    parse_token(&text).unwrap_or_else(|| Token {
+    parse_token(&text).unwrap_or(Token {
         text,
         json_type: JsonType::String,
         class: inner,
