@@ -15,6 +15,7 @@ use crate::verdict::{Kind, Location, Verdict};
 use headers::MediaType;
 
 pub use crate::place::child_pointer;
+pub use body::{BodyKind, MAX_DECODED_BYTES};
 pub use header_table::{HeaderClass, header_class};
 use sink::{Draft, Sink};
 
@@ -60,6 +61,8 @@ pub(crate) fn compare(
     sink.finish()
 }
 
+#[cfg(test)]
+mod body_tests;
 #[cfg(test)]
 mod header_tests;
 #[cfg(test)]

@@ -97,8 +97,12 @@ impl<'w> Walk<'w, '_, '_> {
                 (None, None) => None,
             });
             let mut draft = draft(reference, candidate, found.kind, a, b, relation);
-            draft.detail = found.detail;
-            draft.here = set.here(found.state);
+            draft.detail = found.detail.or(draft.detail);
+            draft.here = if reference.lines {
+                Some(set.body())
+            } else {
+                set.here(found.state)
+            };
             drafts.push(draft);
         }
         joint::name_enums(&mut drafts);

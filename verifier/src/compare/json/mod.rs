@@ -24,9 +24,20 @@ use super::sink::{Draft, Sink, excerpt};
 pub(super) struct Side<'d> {
     document: &'d Document<'d>,
     masks: HashMap<u32, &'d Token>,
+    /// Whether the document is the lines of a text: then a place is a line of the body.
+    lines: bool,
 }
 
 impl<'d> Side<'d> {
+    /// The lines of a text, as an array of strings.
+    pub(super) fn lines(document: &'d Document<'d>) -> Self {
+        Self {
+            document,
+            masks: HashMap::new(),
+            lines: true,
+        }
+    }
+
     pub(super) fn new(document: &'d Document<'d>, tokens: &'d Tokens) -> Self {
         let masks = tokens
             .0
@@ -34,7 +45,11 @@ impl<'d> Side<'d> {
             .filter(|(place, _)| !place.starts_with("header:"))
             .filter_map(|(place, token)| Some((document.resolve(place)?.index(), token)))
             .collect();
-        Self { document, masks }
+        Self {
+            document,
+            masks,
+            lines: false,
+        }
     }
 
     fn mask(&self, index: u32) -> Option<&'d Token> {
@@ -183,6 +198,9 @@ fn draft<'r>(
     b: Option<Node<'_>>,
     relation: Option<Relation>,
 ) -> Draft<'r> {
+    if reference.lines {
+        return line_draft(reference, candidate, kind, a, b, relation);
+    }
     let (pointer, group) = match (a, b) {
         (Some(node), _) => reference.document.pointers(node.index()),
         (None, Some(node)) => candidate.document.pointers(node.index()),
@@ -214,6 +232,59 @@ fn draft<'r>(
         detail: None,
         here: None,
     }
+}
+
+/// A difference at a line: the location is the body, the detail says which line.
+fn line_draft<'r>(
+    reference: &Side<'_>,
+    candidate: &Side<'_>,
+    kind: Kind,
+    a: Option<Node<'_>>,
+    b: Option<Node<'_>>,
+    relation: Option<Relation>,
+) -> Draft<'r> {
+    let number = match (a, b) {
+        (Some(node), _) => line_number(reference, node),
+        (None, Some(node)) => line_number(candidate, node),
+        (None, None) => None,
+    };
+    let show = |node: Option<Node<'_>>| {
+        node.filter(|node| node.kind() == JsonType::String)
+            .map(|node| excerpt(&node.as_str()))
+    };
+    let (ours, theirs) = (show(a), show(b));
+    let name = |text: &Option<String>| {
+        text.as_ref()
+            .map_or_else(|| "nothing".to_owned(), |text| format!("`{text}`"))
+    };
+    let detail = number.map(|number| {
+        format!(
+            "line {number}: reference {}, candidate {}",
+            name(&ours),
+            name(&theirs)
+        )
+    });
+    Draft {
+        location: Location::Body,
+        group: None,
+        kind,
+        reference: ours,
+        candidate: theirs,
+        relation,
+        detail,
+        to_null: false,
+        here: None,
+    }
+}
+
+/// The number of a line, from 1.
+fn line_number(side: &Side<'_>, node: Node<'_>) -> Option<usize> {
+    let (pointer, _) = side.document.pointers(node.index());
+    pointer
+        .strip_prefix('/')?
+        .parse::<usize>()
+        .ok()
+        .map(|at| at + 1)
 }
 
 /// The rule at a place that accepts two different values as they are.
