@@ -1,0 +1,472 @@
+//! The admin port: metrics, health and a live summary, apart from the clients' port.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Semaphore, watch};
+
+use crate::capture::Budget;
+use crate::compare::Findings;
+use crate::config::{Config, ConfigError};
+use crate::counters::{Counters, LATENCY_EDGES, Latency, Reason, Tally};
+use crate::lane::Settings;
+use crate::sink::Sink;
+
+/// All that the admin port shows.
+#[derive(Clone)]
+pub(crate) struct AdminState {
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+    findings: Arc<Findings>,
+    budget: Arc<Budget>,
+    depth: Arc<dyn Fn() -> usize + Send + Sync>,
+    token: Option<Arc<[u8]>>,
+    sample_percent: f64,
+    began: Instant,
+}
+
+/// A bearer token must be long enough that guessing is no way in.
+const MIN_TOKEN: usize = 16;
+/// An operator's request that takes longer is ended.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// After a failed accept (usually: out of file descriptors) the next one is not tried at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Most admin connections at once.
+const MAX_CONNECTIONS: usize = 64;
+
+impl AdminState {
+    pub(crate) fn new(
+        config: &Config,
+        settings: &Arc<Settings>,
+        counters: &Arc<Counters>,
+        findings: &Arc<Findings>,
+        budget: &Arc<Budget>,
+        sink: &Sink,
+    ) -> Result<Self, ConfigError> {
+        let token = match &config.admin_token_file {
+            None => None,
+            Some(path) => {
+                let key = |source| ConfigError::Key {
+                    path: path.clone(),
+                    what: "no admin token of at least 16 characters",
+                    source,
+                };
+                let text = fs::read_to_string(path).map_err(key)?;
+                let token = text.trim();
+                if token.len() < MIN_TOKEN {
+                    return Err(key(io::ErrorKind::InvalidData.into()));
+                }
+                Some(Arc::from(token.as_bytes()))
+            }
+        };
+        // Only the depth: a `Sink` held here would keep the comparing thread from ending.
+        let depth = sink.depth_reader();
+        Ok(Self {
+            settings: Arc::clone(settings),
+            counters: Arc::clone(counters),
+            findings: Arc::clone(findings),
+            budget: Arc::clone(budget),
+            depth: Arc::new(depth),
+            token,
+            sample_percent: config.sample.percent,
+            began: Instant::now(),
+        })
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served\n");
+        }
+        match request.uri().path() {
+            // Open without token: a probe of the platform has none.
+            "/healthz" => text(StatusCode::OK, "alive\n"),
+            // Says that the proxy can serve. Whether legacy answers is a metric: one hiccup of it
+            // would otherwise take every proxy out of service.
+            "/readyz" => text(StatusCode::OK, "ready\n"),
+            _ if !self.allowed(request) => {
+                let mut response = text(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+            "/" => text(
+                StatusCode::OK,
+                "shadow-proxy\n/metrics  for Prometheus\n/status   live summary, JSON\n\
+                 /healthz  the process lives\n/readyz   clients can be served\n",
+            ),
+            "/metrics" => typed("text/plain; version=0.0.4; charset=utf-8", self.metrics()),
+            "/status" => typed("application/json", self.status()),
+            _ => text(StatusCode::NOT_FOUND, "not here; / lists what is\n"),
+        }
+    }
+
+    /// Compares in constant time, so that answers do not tell how much of a guess was right.
+    fn allowed(&self, request: &Request<Incoming>) -> bool {
+        let Some(token) = &self.token else {
+            return true;
+        };
+        let given = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+            .unwrap_or_default();
+        let differing = token
+            .iter()
+            .zip(given)
+            .fold(0, |seen, (a, b)| seen | (a ^ b));
+        given.len() == token.len() && differing == 0
+    }
+
+    /// The live summary.
+    fn status(&self) -> String {
+        let total = self.counters.total();
+        let endpoints: Vec<_> = self
+            .counters
+            .endpoints()
+            .iter()
+            .map(|endpoint| tally_json(&endpoint.tally()))
+            .collect();
+        let groups: Vec<_> = self
+            .findings
+            .groups()
+            .into_iter()
+            .map(|(group, count)| {
+                json!({
+                    "endpoint": group.endpoint,
+                    "statuses": [group.reference_status, group.candidate_status],
+                    "group": group.place,
+                    "kind": group.kind,
+                    "relation": group.relation,
+                    "severity": group.severity,
+                    "count": count,
+                })
+            })
+            .collect();
+        let unverified_writes = total.not_compared[Reason::Write as usize];
+        let mut warnings = Vec::new();
+        if unverified_writes > 0 {
+            warnings.push(
+                "writes went to legacy only: they are unverified, and reads after them may differ",
+            );
+        }
+        if self.settings.writes.stopped() {
+            warnings.push("shadowing of writes was stopped by its tripwire");
+        }
+        let mut status = tally_json(&total);
+        status["version"] = json!(env!("CARGO_PKG_VERSION"));
+        status["uptime_s"] = json!(self.began.elapsed().as_secs());
+        status["sample_percent"] = json!(self.sample_percent);
+        status["refused"] = json!(self.counters.refused());
+        status["evidence_lost"] = json!(self.counters.evidence_lost());
+        status["queue_depth"] = json!((self.depth)());
+        status["held_bytes"] = json!(self.budget.held());
+        status["unverified_writes"] = json!(unverified_writes);
+        status["warnings"] = json!(warnings);
+        status["endpoints"] = json!(endpoints);
+        status["groups"] = json!(groups);
+        format!("{status:#}\n")
+    }
+
+    /// Prometheus text format 0.0.4. Every series is there from the start, so that a rate over a
+    /// count that was never raised is zero and not missing.
+    fn metrics(&self) -> String {
+        let mut out = String::with_capacity(16 << 10);
+        let counters = &self.counters;
+        let total = counters.total();
+        let endpoints = counters.endpoints();
+        head(
+            &mut out,
+            "requests_total",
+            "counter",
+            "Requests sent to legacy.",
+        );
+        for endpoint in &endpoints {
+            let tally = endpoint.tally();
+            line(
+                &mut out,
+                "requests_total",
+                &[("endpoint", &tally.endpoint)],
+                tally.sent,
+            );
+        }
+        head(
+            &mut out,
+            "compared_total",
+            "counter",
+            "Exchanges with a verdict.",
+        );
+        for endpoint in &endpoints {
+            let tally = endpoint.tally();
+            line(
+                &mut out,
+                "compared_total",
+                &[("endpoint", &tally.endpoint)],
+                tally.compared(),
+            );
+        }
+        head(
+            &mut out,
+            "different_total",
+            "counter",
+            "Exchanges that differ.",
+        );
+        for endpoint in &endpoints {
+            let tally = endpoint.tally();
+            line(
+                &mut out,
+                "different_total",
+                &[("endpoint", &tally.endpoint)],
+                tally.different,
+            );
+        }
+        head(
+            &mut out,
+            "not_compared_total",
+            "counter",
+            "Exchanges without a verdict, and why.",
+        );
+        for reason in Reason::ALL {
+            let count = total.not_compared[reason as usize];
+            line(
+                &mut out,
+                "not_compared_total",
+                &[("reason", reason.label())],
+                count,
+            );
+        }
+        let singles: [(&str, &str, &str, u64); 8] = [
+            (
+                "evidence_lost_total",
+                "counter",
+                "Verdicts not stored.",
+                counters.evidence_lost(),
+            ),
+            (
+                "refused_total",
+                "counter",
+                "Requests refused before legacy.",
+                counters.refused(),
+            ),
+            (
+                "connections_total",
+                "counter",
+                "Client connections taken.",
+                counters.connections(),
+            ),
+            (
+                "in_flight",
+                "gauge",
+                "Requests whose end is open.",
+                total.in_flight(),
+            ),
+            (
+                "queue_depth",
+                "gauge",
+                "Pairs that wait to be compared.",
+                (self.depth)() as u64,
+            ),
+            (
+                "held_bytes",
+                "gauge",
+                "Bytes held for comparing.",
+                self.budget.held() as u64,
+            ),
+            (
+                "write_shadowing_stopped",
+                "gauge",
+                "1 when the tripwire has stopped it.",
+                u64::from(self.settings.writes.stopped()),
+            ),
+            ("up", "gauge", "1 while serving.", 1),
+        ];
+        for (name, kind, help, value) in singles {
+            head(&mut out, name, kind, help);
+            line(&mut out, name, &[], value);
+        }
+        head(&mut out, "build_info", "gauge", "The version.");
+        line(
+            &mut out,
+            "build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            1,
+        );
+        head(
+            &mut out,
+            "latency_seconds",
+            "histogram",
+            "Time to the head of the answer.",
+        );
+        for endpoint in &endpoints {
+            for (side, latency) in [
+                ("legacy", endpoint.legacy_latency()),
+                ("core", endpoint.core_latency()),
+            ] {
+                histogram(&mut out, endpoint.name(), side, latency);
+            }
+        }
+        out
+    }
+}
+
+fn tally_json(tally: &Tally) -> serde_json::Value {
+    let not_compared: serde_json::Map<_, _> = Reason::ALL
+        .into_iter()
+        .filter(|&reason| tally.not_compared[reason as usize] > 0)
+        .map(|reason| {
+            (
+                reason.label().to_owned(),
+                json!(tally.not_compared[reason as usize]),
+            )
+        })
+        .collect();
+    json!({
+        "endpoint": tally.endpoint,
+        "sent": tally.sent,
+        "compared": tally.compared(),
+        "equal": tally.equal,
+        "different": tally.different,
+        "in_flight": tally.in_flight(),
+        "not_compared": not_compared,
+    })
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(
+        out,
+        "# HELP shadow_proxy_{name} {help}\n# TYPE shadow_proxy_{name} {kind}"
+    );
+}
+
+fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
+    let _ = write!(out, "shadow_proxy_{name}");
+    for (at, (label, text)) in labels.iter().enumerate() {
+        let _ = write!(
+            out,
+            "{}{label}=\"{}\"",
+            if at == 0 { '{' } else { ',' },
+            escaped(text)
+        );
+    }
+    let _ = writeln!(out, "{} {value}", if labels.is_empty() { "" } else { "}" });
+}
+
+fn escaped(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+fn histogram(out: &mut String, endpoint: &str, side: &str, latency: &Latency) {
+    let endpoint = escaped(endpoint);
+    let (counts, sum) = latency.read();
+    let mut below = 0;
+    for (at, count) in counts.iter().enumerate() {
+        below += count;
+        let edge = LATENCY_EDGES
+            .get(at)
+            .map_or("+Inf".to_owned(), ToString::to_string);
+        let _ = writeln!(
+            out,
+            "shadow_proxy_latency_seconds_bucket{{endpoint=\"{endpoint}\",side=\"{side}\",le=\"{edge}\"}} {below}"
+        );
+    }
+    let _ = writeln!(
+        out,
+        "shadow_proxy_latency_seconds_sum{{endpoint=\"{endpoint}\",side=\"{side}\"}} {sum}\n\
+         shadow_proxy_latency_seconds_count{{endpoint=\"{endpoint}\",side=\"{side}\"}} {below}"
+    );
+}
+
+fn text(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
+    let mut response = typed("text/plain; charset=utf-8", words.to_owned());
+    *response.status_mut() = status;
+    response
+}
+
+fn typed(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// Serves the admin port on a thread of its own until the proxy stops.
+pub(crate) fn start(
+    listener: TcpListener,
+    state: AdminState,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    thread::Builder::new()
+        .name("admin".to_owned())
+        .spawn(move || {
+            let Ok(runtime) = Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default())
+            else {
+                tracing::error!("the admin port cannot be served");
+                return;
+            };
+            runtime.block_on(async move {
+                let listener = match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => listener,
+                    Err(error) => {
+                        tracing::error!(%error, "the admin port cannot be served");
+                        return;
+                    }
+                };
+                let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+                loop {
+                    let stream = tokio::select! {
+                        accepted = listener.accept() => accepted,
+                        _ = stop.wait_for(|&stop| stop) => return,
+                    };
+                    let Ok((stream, _)) = stream else {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
+                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                        continue;
+                    };
+                    let state = state.clone();
+                    tokio::task::spawn_local(async move {
+                        let service = service_fn(|request| {
+                            let answer = state.answer(&request);
+                            async move { Ok::<_, Infallible>(answer) }
+                        });
+                        let served = http1::Builder::new()
+                            .timer(TokioTimer::new())
+                            .header_read_timeout(REQUEST_LIMIT)
+                            .max_buf_size(16 << 10)
+                            .serve_connection(TokioIo::new(stream), service);
+                        // Who asks too slowly, or breaks off, is let go.
+                        let _ended = served.await;
+                        drop(place);
+                    });
+                }
+            });
+        })?;
+    Ok(())
+}

@@ -1,0 +1,507 @@
+//! What was sent, what was compared, and why the rest was not: every request that goes to legacy
+//! ends in exactly one of these counts.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+
+use crate::route;
+
+/// Why an exchange was not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Reason {
+    /// The user is outside the sample.
+    SampledOut,
+    /// A write, which core does not get.
+    Write,
+    /// A write that legacy took, under a policy that only shows core what legacy refused.
+    WriteAccepted,
+    /// Write shadowing was stopped by its tripwire.
+    WriteStopped,
+    /// The client asked for another protocol.
+    Upgrade,
+    /// The request body is larger than the shadow side takes.
+    RequestTooLarge,
+    /// The request body broke off, or legacy answered before its end.
+    RequestIncomplete,
+    /// As many exchanges as allowed are waiting for core.
+    TooManyInFlight,
+    /// The shadow side holds as many bytes as it may.
+    OutOfMemoryBudget,
+    /// Legacy gave no answer.
+    LegacyError,
+    /// Legacy answered 429 or 503: it was not itself.
+    LegacyOverloaded,
+    /// Legacy's answer is larger than the shadow side takes.
+    LegacyTooLarge,
+    /// Legacy's answer broke off, or its client left.
+    LegacyIncomplete,
+    /// No connection to core.
+    CoreUnreachable,
+    /// Core gave no answer that HTTP knows.
+    CoreError,
+    /// Core's answer did not come in time.
+    CoreTimeout,
+    /// Core's answer is larger than the shadow side takes.
+    CoreTooLarge,
+    /// As many exchanges as allowed are waiting to be compared.
+    CompareQueueFull,
+    /// No verdict was possible.
+    Inconclusive,
+    /// The proxy stopped first.
+    Shutdown,
+}
+
+impl Reason {
+    /// All reasons, in the order of their labels' first use.
+    pub const ALL: [Self; 20] = [
+        Self::SampledOut,
+        Self::Write,
+        Self::WriteAccepted,
+        Self::WriteStopped,
+        Self::Upgrade,
+        Self::RequestTooLarge,
+        Self::RequestIncomplete,
+        Self::TooManyInFlight,
+        Self::OutOfMemoryBudget,
+        Self::LegacyError,
+        Self::LegacyOverloaded,
+        Self::LegacyTooLarge,
+        Self::LegacyIncomplete,
+        Self::CoreUnreachable,
+        Self::CoreError,
+        Self::CoreTimeout,
+        Self::CoreTooLarge,
+        Self::CompareQueueFull,
+        Self::Inconclusive,
+        Self::Shutdown,
+    ];
+
+    /// The reason as a metric's label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SampledOut => "sampled_out",
+            Self::Write => "write",
+            Self::WriteAccepted => "write_accepted",
+            Self::WriteStopped => "write_stopped",
+            Self::Upgrade => "upgrade",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RequestIncomplete => "request_incomplete",
+            Self::TooManyInFlight => "too_many_in_flight",
+            Self::OutOfMemoryBudget => "memory_budget",
+            Self::LegacyError => "legacy_error",
+            Self::LegacyOverloaded => "legacy_overloaded",
+            Self::LegacyTooLarge => "legacy_too_large",
+            Self::LegacyIncomplete => "legacy_incomplete",
+            Self::CoreUnreachable => "core_unreachable",
+            Self::CoreError => "core_error",
+            Self::CoreTimeout => "core_timeout",
+            Self::CoreTooLarge => "core_too_large",
+            Self::CompareQueueFull => "compare_queue_full",
+            Self::Inconclusive => "inconclusive",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Upper edges of the latency buckets in seconds. 0.5 and 2 are the limits that the cut-over plan
+/// names, so a share above either can be read exactly.
+pub const LATENCY_EDGES: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
+];
+
+/// The same edges in microseconds.
+const EDGES_US: [u64; 13] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_000_000,
+    5_000_000, 10_000_000,
+];
+
+/// How long answers took, in buckets.
+#[derive(Debug, Default)]
+pub struct Latency {
+    buckets: [AtomicU64; EDGES_US.len() + 1],
+    sum_us: AtomicU64,
+}
+
+impl Latency {
+    fn record(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = EDGES_US.partition_point(|&edge| edge < us);
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Counts per bucket (the last one is above every edge) and the sum in seconds.
+    pub fn read(&self) -> ([u64; 14], f64) {
+        let counts = std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed));
+        (counts, self.sum_us.load(Ordering::Relaxed) as f64 / 1e6)
+    }
+}
+
+/// All counts of one endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    name: String,
+    sent: AtomicU64,
+    equal: AtomicU64,
+    different: AtomicU64,
+    not_compared: [AtomicU64; Reason::ALL.len()],
+    legacy_latency: Latency,
+    core_latency: Latency,
+}
+
+/// The counts of one endpoint at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The catalogue's id, or the inferred method and path.
+    pub endpoint: String,
+    /// Requests that went to legacy.
+    pub sent: u64,
+    /// Of these, compared without a difference.
+    pub equal: u64,
+    /// Compared with a difference.
+    pub different: u64,
+    /// Not compared, by [`Reason`].
+    pub not_compared: [u64; Reason::ALL.len()],
+}
+
+impl Tally {
+    /// Exchanges with a verdict.
+    pub fn compared(&self) -> u64 {
+        self.equal + self.different
+    }
+
+    /// Requests whose end is still open. `sent` was read last, so it is never too small.
+    pub fn in_flight(&self) -> u64 {
+        self.sent
+            .saturating_sub(self.compared() + self.not_compared.iter().sum::<u64>())
+    }
+}
+
+impl Endpoint {
+    fn new(name: String) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            sent: AtomicU64::new(0),
+            equal: AtomicU64::new(0),
+            different: AtomicU64::new(0),
+            not_compared: Default::default(),
+            legacy_latency: Latency::default(),
+            core_latency: Latency::default(),
+        })
+    }
+
+    /// The catalogue's id, or the inferred method and path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How long legacy took to begin its answers.
+    pub fn legacy_latency(&self) -> &Latency {
+        &self.legacy_latency
+    }
+
+    /// How long core took to begin its answers.
+    pub fn core_latency(&self) -> &Latency {
+        &self.core_latency
+    }
+
+    /// The counts now.
+    pub fn tally(&self) -> Tally {
+        let not_compared = std::array::from_fn(|at| self.not_compared[at].load(Ordering::Acquire));
+        let equal = self.equal.load(Ordering::Acquire);
+        let different = self.different.load(Ordering::Acquire);
+        let sent = self.sent.load(Ordering::Acquire);
+        Tally {
+            endpoint: self.name.clone(),
+            sent,
+            equal,
+            different,
+            not_compared,
+        }
+    }
+}
+
+/// One request on its way to exactly one count. Dropped undecided, it counts as lost to the proxy's
+/// own end, which is the only way a task of the proxy goes away unfinished.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    endpoint: Arc<Endpoint>,
+    open: bool,
+}
+
+impl Ticket {
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
+        endpoint.sent.fetch_add(1, Ordering::Relaxed);
+        Self {
+            endpoint,
+            open: true,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    pub(crate) fn legacy_took(&self, took: Duration) {
+        self.endpoint.legacy_latency.record(took);
+    }
+
+    pub(crate) fn core_took(&self, took: Duration) {
+        self.endpoint.core_latency.record(took);
+    }
+
+    pub(crate) fn compared(mut self, equal: bool) {
+        let count = if equal {
+            &self.endpoint.equal
+        } else {
+            &self.endpoint.different
+        };
+        count.fetch_add(1, Ordering::Release);
+        self.open = false;
+    }
+
+    pub(crate) fn not_compared(mut self, reason: Reason) {
+        self.endpoint.not_compared[reason as usize].fetch_add(1, Ordering::Release);
+        self.open = false;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.open {
+            self.endpoint.not_compared[Reason::Shutdown as usize].fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+/// Most endpoints that are inferred; later ones share one name, so that a client who walks through
+/// paths cannot grow the proxy.
+const MAX_INFERRED: usize = 256;
+/// The shared name of the endpoints above the cap.
+const OTHER: &str = "other";
+
+/// The counts of the whole process.
+#[derive(Debug)]
+pub struct Counters {
+    endpoints: Mutex<Vec<Arc<Endpoint>>>,
+    other: Arc<Endpoint>,
+    full: AtomicBool,
+    refused: AtomicU64,
+    connections: AtomicU64,
+    evidence_lost: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            endpoints: Mutex::new(Vec::new()),
+            other: Endpoint::new(OTHER.to_owned()),
+            full: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            evidence_lost: AtomicU64::new(0),
+        })
+    }
+
+    /// Every endpoint seen so far, by name; the shared one only once it is used.
+    pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        let mut all = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if self.other.sent.load(Ordering::Relaxed) > 0 {
+            all.push(Arc::clone(&self.other));
+        }
+        all.sort_by(|left, right| left.name.cmp(&right.name));
+        all
+    }
+
+    /// All endpoints together, under the name `all`.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally {
+            endpoint: "all".to_owned(),
+            sent: 0,
+            equal: 0,
+            different: 0,
+            not_compared: [0; Reason::ALL.len()],
+        };
+        for endpoint in self.endpoints() {
+            let tally = endpoint.tally();
+            total.sent += tally.sent;
+            total.equal += tally.equal;
+            total.different += tally.different;
+            for (sum, more) in total.not_compared.iter_mut().zip(tally.not_compared) {
+                *sum += more;
+            }
+        }
+        total
+    }
+
+    /// Requests refused before they went anywhere.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Client connections taken so far.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Verdicts that could not be written to the evidence store.
+    pub fn evidence_lost(&self) -> u64 {
+        self.evidence_lost.load(Ordering::Relaxed)
+    }
+
+    /// Finds or adds the endpoint called `name`.
+    fn register(&self, name: &str) -> Arc<Endpoint> {
+        let mut endpoints = self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = endpoints.iter().find(|endpoint| endpoint.name == name) {
+            return Arc::clone(known);
+        }
+        if endpoints.len() >= MAX_INFERRED {
+            self.full.store(true, Ordering::Relaxed);
+            return Arc::clone(&self.other);
+        }
+        let endpoint = Endpoint::new(name.to_owned());
+        endpoints.push(Arc::clone(&endpoint));
+        endpoint
+    }
+}
+
+/// One thread's way to the endpoints: the shared list is only locked when a name is new here.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    counters: Arc<Counters>,
+    known: RefCell<HashMap<String, Arc<Endpoint>>>,
+    name: RefCell<String>,
+}
+
+impl Endpoints {
+    pub(crate) fn new(counters: &Arc<Counters>) -> Self {
+        Self {
+            counters: Arc::clone(counters),
+            known: RefCell::new(HashMap::new()),
+            name: RefCell::new(String::new()),
+        }
+    }
+
+    /// The endpoint that a request belongs to.
+    pub(crate) fn of(&self, method: &Method, path: &str) -> Arc<Endpoint> {
+        let mut name = self.name.borrow_mut();
+        route::template(method, path, &mut name);
+        if let Some(known) = self.known.borrow().get(name.as_str()) {
+            return Arc::clone(known);
+        }
+        if self.counters.full.load(Ordering::Relaxed) && self.known.borrow().len() >= MAX_INFERRED {
+            return Arc::clone(&self.counters.other);
+        }
+        let endpoint = self.counters.register(&name);
+        if endpoint.name == *name {
+            self.known
+                .borrow_mut()
+                .insert(name.clone(), Arc::clone(&endpoint));
+        }
+        endpoint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_listed_in_the_order_of_their_places_and_have_labels_of_their_own() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+        let labels: std::collections::HashSet<_> = Reason::ALL.map(Reason::label).into();
+        assert_eq!(labels.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_ticket_ends_in_one_count() {
+        let counters = Counters::new();
+        let endpoints = Endpoints::new(&counters);
+        let ticket = || Ticket::new(endpoints.of(&Method::GET, "/a/1"));
+        ticket().compared(true);
+        ticket().compared(false);
+        ticket().not_compared(Reason::Write);
+        drop(ticket());
+        let open = ticket();
+        let total = counters.total();
+        assert_eq!(
+            (total.sent, total.equal, total.different, total.in_flight()),
+            (5, 1, 1, 1)
+        );
+        assert_eq!(total.not_compared[Reason::Write as usize], 1);
+        assert_eq!(total.not_compared[Reason::Shutdown as usize], 1);
+        drop(open);
+        assert_eq!(counters.total().in_flight(), 0);
+        assert_eq!(counters.endpoints()[0].name(), "GET /a/{id}");
+    }
+
+    #[test]
+    fn latencies_fall_into_the_bucket_whose_edge_they_do_not_exceed() {
+        let latency = Latency::default();
+        for ms in [500, 501, 2_000, 2_001, 60_000] {
+            latency.record(Duration::from_millis(ms));
+        }
+        let (counts, sum) = latency.read();
+        let at = |edge: f64| {
+            LATENCY_EDGES
+                .iter()
+                .position(|&known| known >= edge)
+                .unwrap_or(13)
+        };
+        assert_eq!(
+            (
+                counts[at(0.5)],
+                counts[at(1.0)],
+                counts[at(2.0)],
+                counts[at(5.0)]
+            ),
+            (1, 1, 1, 1)
+        );
+        assert_eq!(counts[13], 1);
+        assert!((sum - 65.002).abs() < 1e-9);
+        assert!(
+            EDGES_US
+                .iter()
+                .zip(LATENCY_EDGES)
+                .all(|(&us, s)| (us as f64 / 1e6 - s).abs() < 1e-9)
+        );
+    }
+
+    #[test]
+    fn walking_through_paths_does_not_grow_the_list_for_ever() {
+        let counters = Counters::new();
+        let endpoints = Endpoints::new(&counters);
+        for walk in 0..2_000 {
+            let name: String = format!("{walk:04}")
+                .chars()
+                .map(|c| (c as u8 + 49) as char)
+                .collect();
+            Ticket::new(endpoints.of(&Method::GET, &format!("/{name}"))).compared(true);
+        }
+        assert_eq!(counters.endpoints().len(), MAX_INFERRED + 1);
+        assert_eq!(counters.total().equal, 2_000);
+    }
+}

@@ -1,0 +1,138 @@
+//! What one thread has: its own pools, its own places for shadows, its share of the counts. Lanes
+//! share nothing that one of them could wait for.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::HeaderName;
+use tokio::sync::Notify;
+
+use crate::capture::Budget;
+use crate::client_io::Patience;
+use crate::config::ShadowConfig;
+use crate::counters::{Counters, Endpoints, Reason};
+use crate::forward::SendError;
+use crate::framing::Limits;
+use crate::sample::Share;
+use crate::sink::Sink;
+use crate::tls::Acceptor;
+use crate::upstream::{Address, LinkLimits, Upstream};
+use crate::watch::Sweep;
+use crate::writes::Writes;
+
+/// The configuration as the lanes use it: checked, parsed and built once.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// This process's name in `Via`; no other process has it.
+    pub(crate) pseudonym: String,
+    pub(crate) request_via: HeaderValue,
+    pub(crate) answer_via: HeaderValue,
+    pub(crate) sample: Share,
+    pub(crate) sample_header: Option<HeaderName>,
+    pub(crate) writes: Writes,
+    pub(crate) shadow: ShadowConfig,
+    /// Most exchanges with core at once in each lane.
+    pub(crate) shadow_per_lane: usize,
+    pub(crate) limits: Limits,
+    pub(crate) patience: Patience,
+    pub(crate) connections_per_lane: usize,
+    pub(crate) legacy: Arc<Address>,
+    pub(crate) legacy_links: LinkLimits,
+    pub(crate) core: Arc<Address>,
+    pub(crate) core_links: LinkLimits,
+    pub(crate) tls: Option<Acceptor>,
+    /// How long accepted requests may take to be answered once the proxy is to stop.
+    pub(crate) drain: Duration,
+}
+
+/// See the module.
+pub(crate) struct Lane {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) sink: Sink,
+    pub(crate) sweep: Rc<Sweep>,
+    pub(crate) legacy: Rc<Upstream>,
+    pub(crate) core: Rc<Upstream>,
+    /// Exchanges with core under way.
+    pub(crate) in_flight: Cell<usize>,
+    /// Told when the last of them ends.
+    pub(crate) shadow_idle: Notify,
+    pub(crate) connections: Cell<usize>,
+    /// Told when the last client connection ends.
+    pub(crate) clients_gone: Notify,
+    pub(crate) draining: Cell<bool>,
+    /// Told when the lane begins to drain.
+    pub(crate) drain: Notify,
+    legacy_down: Cell<bool>,
+    core_down: Cell<Option<Reason>>,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        counters: Arc<Counters>,
+        budget: Arc<Budget>,
+        sink: Sink,
+    ) -> Rc<Self> {
+        let sweep = Sweep::new();
+        let upstream = |address: &Arc<Address>, limits| {
+            Rc::new(Upstream::new(
+                Arc::clone(address),
+                limits,
+                Rc::clone(&sweep),
+            ))
+        };
+        Rc::new(Self {
+            endpoints: Endpoints::new(&counters),
+            legacy: upstream(&settings.legacy, settings.legacy_links),
+            core: upstream(&settings.core, settings.core_links),
+            settings,
+            counters,
+            budget,
+            sink,
+            sweep,
+            in_flight: Cell::new(0),
+            shadow_idle: Notify::new(),
+            connections: Cell::new(0),
+            clients_gone: Notify::new(),
+            draining: Cell::new(false),
+            drain: Notify::new(),
+            legacy_down: Cell::new(false),
+            core_down: Cell::new(None),
+        })
+    }
+
+    /// Notes that legacy failed a client; logged when it begins, not once a request.
+    pub(crate) fn legacy_failed(&self, error: &SendError) {
+        if !self.legacy_down.replace(true) {
+            tracing::warn!(%error, "legacy does not answer");
+        }
+    }
+
+    /// Notes why core's answer could not be had; logged when the cause changes.
+    pub(crate) fn core_seen(&self, reason: Reason) {
+        let fault = matches!(
+            reason,
+            Reason::CoreUnreachable
+                | Reason::CoreError
+                | Reason::CoreTimeout
+                | Reason::CoreTooLarge
+        );
+        if fault && self.core_down.replace(Some(reason)) != Some(reason) {
+            tracing::warn!(reason = reason.label(), "core gives no answer to compare");
+        }
+    }
+
+    /// Core answered: a later failure is news again.
+    pub(crate) fn core_answered(&self) {
+        if self.core_down.take().is_some() {
+            tracing::info!("core answers again");
+        }
+        self.legacy_down.set(false);
+    }
+}

@@ -1,0 +1,164 @@
+//! The command line of the shadow proxy.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use shadow_proxy::config::{ADMIN, LISTEN};
+use shadow_proxy::{Config, Proxy};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Answers every request from legacy and compares core's answer off the client's path.
+///
+/// Exit codes: 0 stopped as asked; 1 stopped, but something was cut short; 2 wrong usage or
+/// configuration, or an address that cannot be listened on.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration and print what would hold, defaults included
+    Check {
+        /// The configuration to check
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// Base address of the service that answers the clients
+    #[arg(long, value_name = "URL")]
+    legacy: Option<String>,
+    /// Base address of the service that is compared with it
+    #[arg(long, value_name = "URL")]
+    core: Option<String>,
+    /// Where clients connect [default: 127.0.0.1:8088]
+    #[arg(long, value_name = "ADDRESS", help = format!("Where clients connect [default: {LISTEN}]"))]
+    listen: Option<SocketAddr>,
+    /// Where metrics and health are served
+    #[arg(long, value_name = "ADDRESS", help = format!("Where metrics and health are served [default: {ADMIN}]"))]
+    admin: Option<SocketAddr>,
+    /// Everything else, as `cutover.yaml`; flags win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Share of users to shadow, 0 to 100 [default: 100]
+    #[arg(long, value_name = "PERCENT")]
+    sample: Option<f64>,
+    /// Threads that serve clients [default: 1]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// What is logged on standard error
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: tracing::level_filters::LevelFilter,
+    /// How it is logged
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+const CUT_SHORT: u8 = 1;
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match args.command {
+        Some(Command::Check { config }) => check(&config),
+        None => serve(&args.serve),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            // Standard error may be closed; there is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "shadow-proxy: {error:#}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn check(path: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let config = Config::read(path)?;
+    config.check()?;
+    config.check_addresses()?;
+    std::io::stdout().write_all(config.effective().as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(args.log);
+    match args.log_format {
+        LogFormat::Text => subscriber.with_ansi(false).init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    let config = configured(args)?;
+    // Signals are taken before clients are, so that none is lost in between.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut terminate, mut interrupt, mut hang_up) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        )
+    };
+    let proxy = Proxy::start(&config)?;
+    writeln!(
+        std::io::stderr(),
+        "ready listen={} admin={}",
+        proxy.listen(),
+        proxy.admin()
+    )?;
+    runtime.block_on(async {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hang_up.recv() => match proxy.reload() {
+                    Ok(()) => tracing::info!("certificates read again"),
+                    Err(error) => tracing::error!(%error, "certificates kept as they were"),
+                },
+            }
+        }
+    });
+    tracing::info!("stopping: answering what was accepted");
+    if proxy.stop() {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::from(CUT_SHORT))
+    }
+}
+
+fn configured(args: &Serve) -> anyhow::Result<Config> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if args.legacy.is_some() {
+        config.legacy.clone_from(&args.legacy);
+    }
+    if args.core.is_some() {
+        config.core.clone_from(&args.core);
+    }
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.admin = args.admin.unwrap_or(config.admin);
+    config.sample.percent = args.sample.unwrap_or(config.sample.percent);
+    config.threads = args.threads.unwrap_or(config.threads);
+    Ok(config)
+}

@@ -1,0 +1,377 @@
+//! The shadow path: core gets a copy of what legacy has answered, and both answers are held together.
+//! Everything here is bounded by count, bytes and time, and ends in one counted reason.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap};
+use http::{Method, Response, StatusCode};
+use hyper::body::{Body as _, Frame, Incoming};
+
+use crate::body::RequestBody;
+use crate::capture::{Capture, Chunks, End};
+use crate::counters::{Reason, Ticket};
+use crate::forward::{self, Head, SendError};
+use crate::lane::Lane;
+use crate::sink::{Pair, Side};
+use crate::upstream::{Link, Upstream};
+
+/// What core may see of a request, decided before legacy has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Nothing.
+    Never(Reason),
+    /// A read: core gets it once legacy has answered.
+    Read,
+    /// A write: nothing, but after legacy's 2xx the resource is read from both.
+    Probe,
+    /// A write: core gets it if legacy refused it.
+    Rejected,
+    /// A write: core gets it, into a database of its own.
+    Mirror,
+}
+
+/// What to do for the shadow once legacy's status is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Send core the same request.
+    Copy,
+    /// Read the resource from both services.
+    Probe,
+}
+
+impl Plan {
+    /// Whether core may get the request's body.
+    pub(crate) fn sends_body(self) -> bool {
+        matches!(self, Self::Read | Self::Rejected | Self::Mirror)
+    }
+
+    /// What legacy's status makes of the plan.
+    pub(crate) fn after_legacy(self, status: StatusCode) -> Result<Action, Reason> {
+        // Overload speaks of the moment, not of the request: core would have to be overloaded too.
+        let overloaded = matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        match self {
+            Self::Never(reason) => Err(reason),
+            _ if overloaded => Err(Reason::LegacyOverloaded),
+            Self::Read | Self::Mirror => Ok(Action::Copy),
+            Self::Rejected if status.is_client_error() => Ok(Action::Copy),
+            Self::Rejected => Err(Reason::WriteAccepted),
+            Self::Probe if status.is_success() => Ok(Action::Probe),
+            Self::Probe => Err(Reason::Write),
+        }
+    }
+}
+
+/// One request for the shadow, with legacy's answer as it streams by.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) ticket: Ticket,
+    pub(crate) action: Action,
+    pub(crate) head: Head,
+    pub(crate) request_copy: Option<Capture>,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Legacy's body as it passes; only where core gets the same request.
+    pub(crate) body: Option<Capture>,
+    pub(crate) took: Duration,
+}
+
+/// One of the lane's places for exchanges with core, given back when dropped.
+struct Place {
+    lane: Rc<Lane>,
+}
+
+impl Place {
+    fn take(lane: &Rc<Lane>) -> Self {
+        lane.in_flight.set(lane.in_flight.get() + 1);
+        Self {
+            lane: Rc::clone(lane),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lane.in_flight.set(self.lane.in_flight.get() - 1);
+        if self.lane.in_flight.get() == 0 {
+            self.lane.shadow_idle.notify_waiters();
+        }
+    }
+}
+
+/// Starts the shadow of one request. The caller has seen that a place is free.
+pub(crate) fn start(lane: &Rc<Lane>, job: Job) {
+    let place = Place::take(lane);
+    tokio::task::spawn_local(async move {
+        run(&place.lane, job).await;
+    });
+}
+
+async fn run(lane: &Rc<Lane>, job: Job) {
+    let Job {
+        ticket,
+        action,
+        head,
+        request_copy,
+        status,
+        headers,
+        body,
+        took,
+    } = job;
+    let outcome = match (action, body) {
+        (Action::Copy, Some(body)) => {
+            let reference = Passing {
+                status,
+                headers,
+                body,
+                took,
+            };
+            copy(lane, &ticket, head, request_copy, reference).await
+        }
+        (Action::Probe | Action::Copy, _) => probe(lane, &ticket, &head, &headers).await,
+    };
+    let pair = match outcome {
+        Ok(pair) => pair,
+        Err(reason) => {
+            lane.core_seen(reason);
+            ticket.not_compared(reason);
+            return;
+        }
+    };
+    lane.core_answered();
+    // Cheaper here than a hand-over: most pairs end with one comparison of bytes.
+    if pair.plainly_equal() {
+        ticket.compared(true);
+    } else {
+        lane.sink.hand_over(ticket, pair);
+    }
+}
+
+/// Legacy's answer while its body is still on its way to the client.
+struct Passing {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Capture,
+    took: Duration,
+}
+
+async fn copy(
+    lane: &Rc<Lane>,
+    ticket: &Ticket,
+    head: Head,
+    request_copy: Option<Capture>,
+    passing: Passing,
+) -> Result<Pair, Reason> {
+    let limit = lane.settings.shadow.timeout();
+    let (request, repeat) = match request_copy {
+        None => (RequestBody::Empty, true),
+        Some(copy) => {
+            let chunks = in_time(limit, copy.whole())
+                .await
+                .map_err(|end| match end {
+                    End::TooLarge => Reason::RequestTooLarge,
+                    End::NoRoom => Reason::OutOfMemoryBudget,
+                    End::Open | End::Broken | End::Whole => Reason::RequestIncomplete,
+                })?;
+            let announced = head.headers.contains_key(header::CONTENT_LENGTH);
+            (RequestBody::copied(&chunks, announced), false)
+        }
+    };
+    let core = ask(lane, &lane.core, &head, request, repeat).await?;
+    ticket.core_took(core.took);
+    let reference = in_time(limit, passing.body.whole())
+        .await
+        .map_err(|end| match end {
+            End::TooLarge => Reason::LegacyTooLarge,
+            End::NoRoom => Reason::OutOfMemoryBudget,
+            End::Open | End::Broken | End::Whole => Reason::LegacyIncomplete,
+        })?;
+    let Passing {
+        status,
+        headers,
+        took,
+        ..
+    } = passing;
+    Ok(Pair {
+        head,
+        reference: Side {
+            status,
+            headers,
+            body: reference,
+            took,
+        },
+        candidate: core,
+    })
+}
+
+/// Reads what a write has made or changed from both services. Only the client's own write leads here,
+/// and both get the same plain `GET` with its credentials.
+async fn probe(
+    lane: &Rc<Lane>,
+    ticket: &Ticket,
+    write: &Head,
+    answer: &HeaderMap,
+) -> Result<Pair, Reason> {
+    let Some(head) = probe_head(write, answer) else {
+        return Err(Reason::Write);
+    };
+    let reference = ask(lane, &lane.legacy, &head, RequestBody::Empty, true)
+        .await
+        .map_err(legacy_reason)?;
+    let candidate = ask(lane, &lane.core, &head, RequestBody::Empty, true).await?;
+    ticket.core_took(candidate.took);
+    Ok(Pair {
+        head,
+        reference,
+        candidate,
+    })
+}
+
+/// The read that shows a write's effect: its own path, or for a `POST` the `Location` it answered
+/// with, if that is a path of this service. `None` when there is nothing to read.
+fn probe_head(write: &Head, answer: &HeaderMap) -> Option<Head> {
+    let uri = if write.method == Method::POST {
+        let location = answer.get(header::LOCATION)?.to_str().ok()?;
+        if !location.starts_with('/') || location.starts_with("//") {
+            return None;
+        }
+        location.parse().ok()?
+    } else {
+        write.uri.clone()
+    };
+    let mut headers = write.headers.clone();
+    for name in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::RANGE,
+    ] {
+        headers.remove(name);
+    }
+    for name in [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ] {
+        headers.remove(name);
+    }
+    Some(Head {
+        method: Method::GET,
+        uri,
+        headers,
+    })
+}
+
+fn legacy_reason(core: Reason) -> Reason {
+    match core {
+        Reason::CoreTooLarge => Reason::LegacyTooLarge,
+        Reason::OutOfMemoryBudget => Reason::OutOfMemoryBudget,
+        _ => Reason::LegacyError,
+    }
+}
+
+/// Sends a request and takes the whole answer, within the shadow's limits of time and size.
+async fn ask(
+    lane: &Rc<Lane>,
+    upstream: &Rc<Upstream>,
+    head: &Head,
+    body: RequestBody,
+    repeat: bool,
+) -> Result<Side, Reason> {
+    let limit = lane.settings.shadow.timeout();
+    let began = Instant::now();
+    let repeat = if repeat { Some(head) } else { None };
+    let read = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let reuse_within = if read {
+        None
+    } else {
+        Some(forward::FRESH_FOR_WRITES)
+    };
+    let sent = forward::send(
+        upstream,
+        head.request(body),
+        repeat,
+        reuse_within,
+        Some(limit),
+    )
+    .await;
+    let (response, link) = sent.map_err(|error| match error {
+        SendError::Timeout => Reason::CoreTimeout,
+        SendError::Connect(_) => Reason::CoreUnreachable,
+        SendError::Protocol(_) => Reason::CoreError,
+    })?;
+    let took = began.elapsed();
+    if response.status().is_informational() {
+        return Err(Reason::CoreError);
+    }
+    let (response, body) = read_whole(lane, response, &link).await?;
+    upstream.put_back(link);
+    Ok(Side {
+        status: response.0,
+        headers: response.1,
+        body,
+        took,
+    })
+}
+
+/// Takes an answer's body in, up to the cap. On any failure the connection is dropped with it.
+async fn read_whole(
+    lane: &Lane,
+    response: Response<Incoming>,
+    link: &Link,
+) -> Result<((StatusCode, HeaderMap), Chunks), Reason> {
+    let (parts, mut incoming) = response.into_parts();
+    let limit = lane.settings.shadow.max_answer_bytes;
+    if incoming.size_hint().lower() > limit as u64 {
+        return Err(Reason::CoreTooLarge);
+    }
+    let mut chunks = Chunks::new(&lane.budget);
+    while !incoming.is_end_stream() {
+        let Some(frame) = next_frame(&mut incoming).await else {
+            break;
+        };
+        let frame = frame.map_err(|_broken| {
+            if link.watch().expired() {
+                Reason::CoreTimeout
+            } else {
+                Reason::CoreError
+            }
+        })?;
+        if let Ok(data) = frame.into_data() {
+            chunks.push(data, limit).map_err(|end| match end {
+                End::NoRoom => Reason::OutOfMemoryBudget,
+                _ => Reason::CoreTooLarge,
+            })?;
+        }
+    }
+    Ok(((parts.status, parts.headers), chunks))
+}
+
+async fn next_frame(incoming: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await
+}
+
+/// Waits for a copy that is still being made, at most for `limit`. Usually it is there already, so
+/// that no timer is made.
+async fn in_time(
+    limit: Duration,
+    copy: impl Future<Output = Result<Chunks, End>>,
+) -> Result<Chunks, End> {
+    tokio::pin!(copy);
+    match poll_fn(|cx| Poll::Ready(copy.as_mut().poll(cx))).await {
+        Poll::Ready(result) => result,
+        Poll::Pending => tokio::time::timeout(limit, copy)
+            .await
+            .unwrap_or(Err(End::Open)),
+    }
+}

@@ -1,0 +1,312 @@
+//! What a request asks for, and what of it may go further.
+//!
+//! [`Framing`](crate::framing::Framing) has made sure that the bytes have one reading; here the parsed
+//! head becomes the one that both services get: origin-form target, one `Host`, no field that was
+//! meant for this hop only ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
+#![deny(clippy::disallowed_methods)]
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode, Uri, Version};
+
+use crate::framing::{Refusal, has_token};
+
+/// What a request is, as far as the proxy cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Whether the request can change something: any method but `GET`, `HEAD` and `OPTIONS` in exactly
+    /// these letters, and any request that asks to be taken for another method.
+    pub write: bool,
+    /// Whether a field asks to take the request for one of another method.
+    pub overridden: bool,
+    /// Whether the client asks for another protocol.
+    pub upgrade: bool,
+}
+
+/// Fields that ask a server to take the request for one of another method.
+const METHOD_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];
+
+/// Fields meant for one hop whatever `Connection` says.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// End-to-end fields that a client may not take away by naming them in `Connection`
+/// (the attack of CVE-2026-105299: nominating `Authorization` or `X-Forwarded-For` away).
+const NEVER_NOMINATED: [HeaderName; 6] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::VIA,
+];
+
+/// Checks a request and turns its head into the one that both services get.
+///
+/// `pseudonym` is this process's name in `Via`; a request that already bears it went round in a
+/// circle and is refused with 508.
+pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
+    let refuse = |status, reason| Err(Refusal { status, reason });
+    for via in parts.headers.get_all(header::VIA) {
+        if memchr::memmem::find(via.as_bytes(), pseudonym.as_bytes()).is_some() {
+            return refuse(StatusCode::LOOP_DETECTED, "this request passed here before");
+        }
+    }
+    if let Some(expect) = parts.headers.get(header::EXPECT)
+        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    {
+        return refuse(
+            StatusCode::EXPECTATION_FAILED,
+            "only `100-continue` can be expected",
+        );
+    }
+    origin_form(parts)?;
+    let overridden = METHOD_OVERRIDES
+        .iter()
+        .any(|name| parts.headers.contains_key(name));
+    let checked = Checked {
+        write: overridden || !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS),
+        overridden,
+        upgrade: is_upgrade(parts),
+    };
+    let trailers = parts
+        .headers
+        .get_all(header::TE)
+        .iter()
+        .any(|te| has_token(te.as_bytes(), b"trailers"));
+    let upgrade = checked
+        .upgrade
+        .then(|| parts.headers.get(header::UPGRADE).cloned())
+        .flatten();
+    strip_hop_by_hop(&mut parts.headers);
+    // The hop to the client has its own way of asking for the body; this one simply sends it.
+    parts.headers.remove(header::EXPECT);
+    if let Some(upgrade) = upgrade {
+        parts.headers.insert(header::UPGRADE, upgrade);
+        parts
+            .headers
+            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    } else if trailers {
+        parts
+            .headers
+            .insert(header::TE, HeaderValue::from_static("trailers"));
+        parts
+            .headers
+            .insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    parts.version = Version::HTTP_11;
+    Ok(checked)
+}
+
+/// Takes away what was meant for one hop only: the known fields and those that `Connection` names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let mut nominated = Vec::new();
+        for connection in headers.get_all(header::CONNECTION) {
+            for token in connection.as_bytes().split(|&byte| byte == b',') {
+                let token = token.trim_ascii();
+                if let Ok(name) = HeaderName::from_bytes(token)
+                    && !NEVER_NOMINATED.contains(&name)
+                {
+                    nominated.push(name);
+                }
+            }
+        }
+        for name in nominated {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The same rule as in [`Framing`](crate::framing::Framing): both must agree on what is held back.
+fn is_upgrade(parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| !length.as_bytes().iter().all(|&digit| digit == b'0'));
+    parts.version == Version::HTTP_11
+        && !has_body
+        && headers.contains_key(header::UPGRADE)
+        && !headers
+            .get_all(header::UPGRADE)
+            .iter()
+            .any(|value| has_token(value.as_bytes(), b"h2c"))
+        && headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .any(|value| has_token(value.as_bytes(), b"upgrade"))
+}
+
+/// Brings the target into origin form. The path and query stay letter for letter; the authority of
+/// an absolute target wins over `Host`
+/// ([RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2)) and never decides
+/// where the request goes.
+fn origin_form(parts: &mut Parts) -> Result<(), Refusal> {
+    let bad = |reason| {
+        Err(Refusal {
+            status: StatusCode::BAD_REQUEST,
+            reason,
+        })
+    };
+    let Some(authority) = parts.uri.authority() else {
+        let path = parts.uri.path();
+        if path.starts_with('/') || (path == "*" && parts.method == Method::OPTIONS) {
+            return Ok(());
+        }
+        return bad("the request target is not a path");
+    };
+    if !matches!(parts.uri.scheme_str(), Some("http" | "https")) {
+        return bad("the request target is of another scheme");
+    }
+    if authority.as_str().contains('@') {
+        return bad("the request target holds user information");
+    }
+    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
+        return bad("the request target's authority is not a Host");
+    };
+    parts.headers.insert(header::HOST, host);
+    let path = parts.uri.path_and_query().cloned();
+    parts.uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(head: &[(&str, &str)], method: &str, uri: &str) -> Parts {
+        let mut builder = http::Request::builder().method(method).uri(uri);
+        for (name, value) in head {
+            builder = builder.header(*name, *value);
+        }
+        builder
+            .body(())
+            .expect("the table holds valid heads")
+            .into_parts()
+            .0
+    }
+
+    #[test]
+    fn a_request_is_a_write_unless_it_is_surely_a_read() {
+        for (method, field, write) in [
+            ("GET", None, false),
+            ("HEAD", None, false),
+            ("OPTIONS", None, false),
+            ("get", None, true),
+            ("Get", None, true),
+            ("POST", None, true),
+            ("PURGE", None, true),
+            ("TRACE", None, true),
+            ("GET", Some("X-HTTP-Method-Override"), true),
+            ("GET", Some("x-http-method"), true),
+            ("GET", Some("X-METHOD-OVERRIDE"), true),
+        ] {
+            let fields: Vec<_> = field.map(|name| (name, "DELETE")).into_iter().collect();
+            let checked = check(&mut parts(&fields, method, "/"), "p").expect("a good request");
+            assert_eq!(checked.write, write, "{method} {field:?}");
+        }
+    }
+
+    #[test]
+    fn fields_of_one_hop_stay_here_and_the_rest_passes() {
+        let mut parts = parts(
+            &[
+                ("host", "a"),
+                ("connection", "close, X-Mine , authorization"),
+                ("connection", "x-other"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("te", "gzip"),
+                ("upgrade", "h2c"),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+                ("x-mine", "1"),
+                ("x-other", "1"),
+                ("authorization", "Bearer t"),
+                ("cookie", "a=1"),
+                ("cookie", "b=2"),
+                ("expect", "100-continue"),
+                ("proxy-authorization", "Basic eA=="),
+            ],
+            "GET",
+            "/",
+        );
+        check(&mut parts, "p").expect("a good request");
+        let mut left: Vec<_> = parts.headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(
+            left,
+            ["authorization", "cookie", "host", "proxy-authorization"]
+        );
+        assert_eq!(parts.headers.get_all("cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn an_absolute_target_gives_the_host_and_loses_nothing_of_its_path() {
+        for (uri, path) in [
+            ("http://real:81/a//../%2F?", "/a//../%2F?"),
+            ("http://real:81", "/"),
+            ("https://real:81/?q=1", "/?q=1"),
+        ] {
+            let mut parts = parts(&[("host", "other")], "GET", uri);
+            check(&mut parts, "p").expect("a good request");
+            assert_eq!(parts.uri.to_string(), path);
+            assert_eq!(parts.headers["host"], "real:81");
+        }
+        for uri in ["ftp://real/", "http://me@real/", "*", "real:80"] {
+            let refused = check(&mut parts(&[], "GET", uri), "p").expect_err("not served");
+            assert_eq!(refused.status, 400, "{uri}");
+        }
+        assert!(check(&mut parts(&[], "OPTIONS", "*"), "p").is_ok());
+    }
+
+    #[test]
+    fn a_request_that_passed_here_before_is_a_loop() {
+        for (via, refused) in [
+            ("1.1 other", false),
+            ("1.1 other, 1.1 shadow-proxy-1", true),
+        ] {
+            let seen = check(&mut parts(&[("via", via)], "GET", "/"), "shadow-proxy-1");
+            assert_eq!(
+                seen.is_err_and(|refusal| refusal.status == 508),
+                refused,
+                "{via}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_an_upgrade_without_body_and_without_h2c_is_one() {
+        let base = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ];
+        for (more, upgrade) in [
+            (None, true),
+            (Some(("content-length", "0")), true),
+            (Some(("content-length", "1")), false),
+            (Some(("transfer-encoding", "chunked")), false),
+            (Some(("upgrade", "h2c")), false),
+        ] {
+            let fields: Vec<_> = base.into_iter().chain(more).collect();
+            let mut parts = parts(&fields, "GET", "/");
+            let checked = check(&mut parts, "p").expect("a good request");
+            assert_eq!(checked.upgrade, upgrade, "{more:?}");
+            assert_eq!(parts.headers.contains_key("upgrade"), upgrade, "{more:?}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! R7 and the command line: the program as an operator runs it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::upstream::{Upstream, ok};
+use crate::wire::Wire;
+
+struct Program {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    listen: SocketAddr,
+    admin: SocketAddr,
+}
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shadow-proxy"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Program {
+    fn start(legacy: &Upstream, core: &Upstream, more: &[&str]) -> Self {
+        let (legacy, core) = (legacy.url(), core.url());
+        let mut args = vec!["--legacy", &legacy, "--core", &core];
+        args.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        args.extend(more);
+        let mut child = program(&args).spawn().expect("the program starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("a line");
+        let address = |name: &str| {
+            let word = line
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(name));
+            word.and_then(|word| word.parse().ok())
+                .unwrap_or_else(|| panic!("{line:?}"))
+        };
+        assert!(line.starts_with("ready listen=127.0.0.1:"), "{line:?}");
+        Self {
+            listen: address("listen="),
+            admin: address("admin="),
+            child,
+            stderr,
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .expect("kill runs")
+                .success()
+        );
+    }
+
+    /// Waits for its end, at most for `limit`.
+    fn end(mut self, limit: Duration) -> (ExitStatus, String) {
+        let deadline = Instant::now() + limit;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                self.child.kill().expect("a child");
+                panic!("still running after {limit:?}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let mut rest = String::new();
+        self.stderr.read_to_string(&mut rest).expect("text");
+        (status, rest)
+    }
+}
+
+#[test]
+fn r7_on_sigterm_every_accepted_request_is_answered_and_the_program_ends_with_0() {
+    let (arrived, arrivals) = mpsc::channel();
+    let legacy = Upstream::answering(move |request| {
+        arrived.send(()).expect("the test counts");
+        std::thread::sleep(Duration::from_millis(700));
+        ok(request.target())
+    });
+    let core = Upstream::start(|_, _wire, _| std::thread::park());
+    let program = Program::start(&legacy, &core, &["--threads", "2"]);
+    let mut idle = Wire::connect(program.listen);
+    let mut silent = Wire::connect(program.listen);
+    let mut clients: Vec<_> = (0..24).map(|_| Wire::connect(program.listen)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    for _ in 0..24 {
+        arrivals
+            .recv_timeout(crate::wire::LIMIT)
+            .expect("legacy gets all of them");
+    }
+    let began = Instant::now();
+    program.signal("-TERM");
+    for (number, client) in clients.iter_mut().enumerate() {
+        let answer = client.answer();
+        assert_eq!(
+            (answer.status(), answer.text()),
+            (200, &*format!("/{number}"))
+        );
+    }
+    assert!(idle.ended() && silent.ended());
+    let (status, stderr) = program.end(Duration::from_secs(15));
+    assert!(status.success(), "{status} {stderr}");
+    assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn r7_a_client_that_never_ends_does_not_hold_the_end_up() {
+    let legacy = Upstream::start(|_, mut wire, _| {
+        while let Ok(Some(_)) = wire.message(false) {
+            wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        }
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("cutover.yaml");
+    std::fs::write(&file, "drain_ms: 700\nshadow: {timeout_ms: 500}\n").expect("a file");
+    let file = file.to_str().expect("a plain name").to_owned();
+    let program = Program::start(&legacy, &Upstream::saying("{}"), &["--config", &file]);
+    let mut endless = Wire::connect(program.listen);
+    endless.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut some = [0; 1];
+    assert_eq!(endless.take(&mut some), 1, "the answer has begun");
+    program.signal("-TERM");
+    let (_, stderr) = program.end(Duration::from_secs(5));
+    assert!(
+        stderr.contains("stopped before every client was done"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn usage_and_configuration_errors_end_with_2_and_say_where() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("cutover.yaml");
+    let name = file.to_str().expect("a plain name");
+    let both = [
+        "--legacy",
+        "http://127.0.0.1:1",
+        "--core",
+        "http://127.0.0.1:2",
+    ];
+    for (yaml, args, says) in [
+        ("", vec!["--nonsense"], "--nonsense"),
+        ("", vec!["--core", "http://127.0.0.1:2"], "legacy"),
+        (
+            "",
+            vec!["--legacy", "127.0.0.1:1", "--core", "http://127.0.0.1:2"],
+            "legacy",
+        ),
+        (
+            "",
+            vec!["--legacy", "http://a:1", "--core", "http://a:1"],
+            "same address",
+        ),
+        (
+            "threads: 1\nthread: 2\n",
+            [&both[..], &["--config", name]].concat(),
+            "line 2",
+        ),
+        (
+            "",
+            [&both[..], &["--config", "/nowhere/cutover.yaml"]].concat(),
+            "/nowhere/cutover.yaml",
+        ),
+        ("", [&both[..], &["--sample", "101"]].concat(), "sample"),
+        (
+            "writes: {default: mirror}",
+            [&both[..], &["--config", name]].concat(),
+            "isolated",
+        ),
+    ] {
+        std::fs::write(&file, yaml).expect("a file");
+        let output = program(&args).output().expect("the program runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?} {stderr}");
+        assert!(stderr.contains(says), "{args:?} {stderr}");
+    }
+}
+
+#[test]
+fn check_prints_the_effective_configuration() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("cutover.yaml");
+    std::fs::write(
+        &file,
+        "legacy: http://a\ncore: http://b\nshadow: {max_in_flight: 7}\n",
+    )
+    .expect("a file");
+    let output = program(&["check", "--config", file.to_str().expect("a plain name")])
+        .output()
+        .expect("runs");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        stdout.contains("max_in_flight: 7") && stdout.contains("drain_ms: 12000"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn the_admin_port_lists_what_it_serves_and_starts_every_series_at_zero() {
+    let program = Program::start(&Upstream::saying("{}"), &Upstream::saying("{}"), &[]);
+    let mut admin = Wire::connect(program.admin);
+    assert!(admin.get("/").text().contains("/metrics"));
+    assert_eq!(admin.get("/healthz").status(), 200);
+    assert_eq!(admin.get("/readyz").status(), 200);
+    assert_eq!(admin.get("/nowhere").status(), 404);
+    assert_eq!(
+        admin
+            .ask("POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            .status(),
+        405
+    );
+    let metrics = admin.get("/metrics").text().to_owned();
+    for reason in shadow_proxy::counters::Reason::ALL {
+        let line = format!(
+            "shadow_proxy_not_compared_total{{reason=\"{}\"}} 0",
+            reason.label()
+        );
+        assert!(metrics.contains(&line), "{line}\n{metrics}");
+    }
+    let mut client = Wire::connect(program.listen);
+    client.get("/api/v1/rooms/12");
+    let metrics = admin.get("/metrics").text().to_owned();
+    for line in [
+        "shadow_proxy_requests_total{endpoint=\"GET /api/v1/rooms/{id}\"} 1",
+        "shadow_proxy_latency_seconds_count{endpoint=\"GET /api/v1/rooms/{id}\",side=\"legacy\"} 1",
+        ",le=\"0.5\"} 1",
+        ",le=\"2\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    let status = admin.get("/status").text().to_owned();
+    assert!(status.contains("\"sent\": 1"), "{status}");
+    program.signal("-INT");
+    assert!(program.end(Duration::from_secs(15)).0.success());
+}
+
+#[test]
+fn an_admin_token_guards_all_but_the_probes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (token, file) = (
+        folder.path().join("token"),
+        folder.path().join("cutover.yaml"),
+    );
+    std::fs::write(&token, "0123456789abcdef\n").expect("a file");
+    std::fs::write(&file, format!("admin_token_file: {}\n", token.display())).expect("a file");
+    let args = ["--config", file.to_str().expect("a plain name")];
+    let program = Program::start(&Upstream::saying("{}"), &Upstream::saying("{}"), &args);
+    let mut admin = Wire::connect(program.admin);
+    for (path, bearer, status) in [
+        ("/healthz", "", 200),
+        ("/readyz", "", 200),
+        ("/metrics", "", 401),
+        ("/status", "0123456789abcdeX", 401),
+        ("/", "0123456789abcdef0", 401),
+        ("/metrics", "0123456789abcdef", 200),
+    ] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+        assert_eq!(admin.ask(request).status(), status, "{path} {bearer}");
+    }
+    program.signal("-TERM");
+    assert!(program.end(Duration::from_secs(15)).0.success());
+}
