@@ -18,8 +18,9 @@ use verifier::client::{ClientConfig, Target};
 use verifier::golden::files::GoldenDir;
 use verifier::golden::replay::{Replay, ReplayConfig};
 use verifier::golden::run::{RunConfig, RunId, Runner};
-use verifier::report::table::Table;
-use verifier::report::{self, CaseReport, Exit, Report, State};
+use verifier::report::groups::groups;
+use verifier::report::text::groups_table;
+use verifier::report::{self, Exit, Report};
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -38,7 +39,7 @@ async fn demo() -> anyhow::Result<()> {
 
     println!("1. A core that answers as legacy does");
     let clean = replay(&home, DefectSet::default()).await?;
-    summary(&clean)?;
+    summary(&clean);
     ensure!(
         clean.exit() == Exit::Green,
         "the clean core should be green; its differences: {}",
@@ -48,7 +49,7 @@ async fn demo() -> anyhow::Result<()> {
     println!("\n2. The core as it was shipped");
     let shipped = replay(&home, DefectSet::as_shipped()).await?;
     differences(&shipped)?;
-    summary(&shipped)?;
+    summary(&shipped);
     ensure!(
         shipped.exit() == Exit::Differences,
         "the shipped core should differ"
@@ -128,7 +129,7 @@ async fn replay(home: &Path, defects: DefectSet) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-fn summary(report: &Report) -> anyhow::Result<()> {
+fn summary(report: &Report) {
     let totals = report.totals();
     println!(
         "   {}; {} cases equal, {} different, {} blocked by those; {} findings in {:.1} s",
@@ -139,43 +140,20 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         totals.findings,
         report.duration.as_secs_f64()
     );
-    Ok(())
 }
 
-/// One line a difference; where one case has many, the first few.
+/// The groups of differences, the worst first.
 fn differences(report: &Report) -> anyhow::Result<()> {
-    const SHOWN: usize = 4;
-    let mut table = Table::new(&[
-        ("case", 30),
-        ("place", 34),
-        ("kind", 13),
-        ("legacy", 30),
-        ("core", 30),
-    ]);
-    let differing = |case: &&CaseReport| case.state == State::Different;
-    for case in report.cases.iter().filter(differing) {
-        for (at, finding) in case.findings.iter().take(SHOWN).enumerate() {
-            let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
-            table.push(vec![
-                if at == 0 {
-                    case.case.clone()
-                } else {
-                    String::new()
-                },
-                finding.location.to_string(),
-                finding.kind.to_string(),
-                side(&finding.reference),
-                side(&finding.candidate),
-            ]);
-        }
-        if case.findings.len() > SHOWN {
-            let more = format!("… {} more", case.findings.len() - SHOWN);
-            table.push(vec![String::new(), more]);
-        }
-    }
+    const SHOWN: usize = 60;
+    let mut groups = groups(report);
+    let more = groups.len().saturating_sub(SHOWN);
+    groups.truncate(SHOWN);
     to_stdout(|out| {
-        for line in table.lines() {
+        for line in groups_table(&groups).lines() {
             writeln!(out, "   {line}")?;
+        }
+        if more > 0 {
+            writeln!(out, "   … {more} more in the report")?;
         }
         Ok(())
     })?;

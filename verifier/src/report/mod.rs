@@ -1,5 +1,6 @@
 //! What a run found, and the forms it is shown in: one file a form, each writing to any `io::Write`.
 
+pub mod groups;
 pub mod json;
 pub mod table;
 pub mod text;

@@ -20,10 +20,11 @@ impl Table {
         }
     }
 
-    /// Adds a row; control characters in it are made harmless.
+    /// Adds a row; line breaks with their indentation become one blank, other control characters are
+    /// made harmless.
     pub fn push(&mut self, row: Vec<String>) {
-        self.rows
-            .push(row.into_iter().map(|cell| printable(&cell)).collect());
+        let cells = row.into_iter().map(|cell| printable(&one_line(&cell)));
+        self.rows.push(cells.collect());
     }
 
     /// The lines, heading first.
@@ -51,6 +52,11 @@ impl Table {
             })
             .collect()
     }
+}
+
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.split('\n').map(str::trim).collect();
+    lines.join(" ")
 }
 
 /// `text` in at most `width` terminal cells, an ellipsis where something was cut.

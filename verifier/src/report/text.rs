@@ -4,6 +4,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
+use super::groups::{Group, groups, is_common, without};
 use super::table::{Table, cut, printable};
 use super::{CaseReport, Exit, Report, State};
 use crate::verdict::Difference;
@@ -35,12 +36,16 @@ const DIM: Style = Style::new().dimmed();
 /// Writes `report`. Colours are written always; [`crate::cli::terminal`] takes them away where they
 /// are not wanted.
 pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io::Result<()> {
+    let (common, _): (Vec<Group<'_>>, Vec<_>) = groups(report)
+        .into_iter()
+        .partition(|group| is_common(group, report));
+    write_common(report, &common, out)?;
     for case in report
         .cases
         .iter()
         .filter(|case| case.state == State::Different)
     {
-        different(case, config, out)?;
+        different(case, &common, config, out)?;
     }
     let open: Vec<&CaseReport> = report
         .cases
@@ -93,7 +98,63 @@ pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io
     verdict(report, out)
 }
 
-fn different(case: &CaseReport, config: TextConfig, out: &mut dyn io::Write) -> io::Result<()> {
+/// What most differing cases share, once for all of them.
+fn write_common(report: &Report, common: &[Group<'_>], out: &mut dyn io::Write) -> io::Result<()> {
+    if common.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", "In most cases".style(BOLD))?;
+    for line in groups_table(common).lines() {
+        writeln!(out, "  {line}")?;
+    }
+    let only: Vec<&str> = report
+        .cases
+        .iter()
+        .filter(|case| case.state == State::Different && without(case, common).is_empty())
+        .map(|case| case.case.as_str())
+        .collect();
+    if !only.is_empty() {
+        writeln!(out, "  nothing else differs in: {}", only.join(", "))?;
+    }
+    writeln!(out)
+}
+
+/// One line a group: where, what, in how many cases, an example.
+pub fn groups_table(groups: &[Group<'_>]) -> Table {
+    let mut table = Table::new(&[
+        ("place", 40),
+        ("kind", 13),
+        ("severity", 8),
+        ("cases", 5),
+        ("reference", 30),
+        ("candidate", 30),
+        ("first in", 28),
+    ]);
+    for group in groups {
+        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+        table.push(vec![
+            group.place.to_owned(),
+            group.kind.to_string(),
+            group.severity.to_string(),
+            group.cases.len().to_string(),
+            side(&group.example.reference),
+            side(&group.example.candidate),
+            group.cases.first().copied().unwrap_or_default().to_owned(),
+        ]);
+    }
+    table
+}
+
+fn different(
+    case: &CaseReport,
+    common: &[Group<'_>],
+    config: TextConfig,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let own = without(case, common);
+    if own.is_empty() && case.truncated == 0 {
+        return Ok(());
+    }
     writeln!(
         out,
         "{} {}  {}",
@@ -104,7 +165,7 @@ fn different(case: &CaseReport, config: TextConfig, out: &mut dyn io::Write) -> 
     if let Some(hint) = &case.hint {
         writeln!(out, "  {} {}", "hint:".style(YELLOW), printable(hint))?;
     }
-    for line in findings_table(&case.findings).lines() {
+    for line in findings_table(&own).lines() {
         writeln!(out, "  {line}")?;
     }
     if case.truncated > 0 {
@@ -135,7 +196,7 @@ fn different(case: &CaseReport, config: TextConfig, out: &mut dyn io::Write) -> 
 }
 
 /// Place, kind, both values; for one case.
-pub fn findings_table(findings: &[Difference]) -> Table {
+pub fn findings_table(findings: &[&Difference]) -> Table {
     let mut table = Table::new(&[
         ("place", 44),
         ("kind", 13),
