@@ -25,6 +25,7 @@ use crate::compare::Findings;
 use crate::config::{Config, ConfigError};
 use crate::counters::{Counters, LATENCY_EDGES, Latency, Reason, Tally};
 use crate::lane::Settings;
+use crate::sentinel;
 use crate::sink::Sink;
 
 /// All that the admin port shows.
@@ -166,7 +167,14 @@ impl AdminState {
             );
         }
         if self.settings.writes.stopped() {
-            warnings.push("shadowing of writes was stopped by its tripwire");
+            warnings.push(
+                "the sentinel write showed up at legacy: both use one database, and writes are no \
+                 longer shadowed",
+            );
+        } else if !self.settings.writes.proved() {
+            warnings.push(
+                "writes are not shadowed until the sentinel has proved that the databases are apart",
+            );
         }
         let mut status = tally_json(&total);
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
@@ -438,6 +446,10 @@ pub(crate) fn start(
                     }
                 };
                 let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+                if let Some(sentinel) = state.settings.writes.sentinel().cloned() {
+                    let settings = Arc::clone(&state.settings);
+                    tokio::task::spawn_local(sentinel::watch(settings, sentinel));
+                }
                 loop {
                     let stream = tokio::select! {
                         accepted = listener.accept() => accepted,

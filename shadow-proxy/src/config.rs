@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::client_io::Patience;
 use crate::framing::Limits;
 use crate::sample::Share;
+use crate::sentinel::SentinelConfig;
 use crate::writes::{UndeclaredDatabase, WritesConfig};
 
 /// Where the proxy listens unless an address is named: on loopback only.
@@ -262,6 +263,12 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// A sentinel that could prove nothing.
+    #[error("writes.sentinel: {fault}")]
+    Sentinel {
+        /// What is wrong.
+        fault: &'static str,
+    },
     /// A write policy without its declaration.
     #[error(transparent)]
     Writes(#[from] UndeclaredDatabase),
@@ -362,6 +369,14 @@ impl Config {
             }
         }
         self.writes.check()?;
+        if let Some(fault) = self
+            .writes
+            .sentinel
+            .as_ref()
+            .and_then(SentinelConfig::fault)
+        {
+            return Err(ConfigError::Sentinel { fault });
+        }
         Ok(())
     }
 

@@ -21,7 +21,8 @@ pub enum Reason {
     Write,
     /// A write that legacy took, under a policy that only shows core what legacy refused.
     WriteAccepted,
-    /// Write shadowing was stopped by its tripwire.
+    /// Writes are not shadowed: the sentinel has yet to prove that the databases are apart, or has
+    /// proved that they are not.
     WriteStopped,
     /// The client asked for another protocol.
     Upgrade,

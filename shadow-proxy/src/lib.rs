@@ -21,6 +21,7 @@ mod proxy;
 pub mod request_check;
 pub mod route;
 pub mod sample;
+pub mod sentinel;
 mod sink;
 mod tls;
 mod tunnel;

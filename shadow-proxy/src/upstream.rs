@@ -134,6 +134,14 @@ impl Upstream {
         None
     }
 
+    /// The service's own `host:port`, for requests that no client made.
+    pub(crate) fn authority(&self) -> String {
+        let origin = self.address.origin();
+        origin
+            .split_once("://")
+            .map_or(origin.clone(), |(_, rest)| rest.to_owned())
+    }
+
     /// Opens a connection.
     pub(crate) async fn open(&self) -> io::Result<Link> {
         self.open_for(None).await

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::counters::Reason;
 use crate::mirror::Plan;
 use crate::request_check::Checked;
+use crate::sentinel::SentinelConfig;
 
 /// What is done with a write, from the safest to the boldest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -49,32 +50,77 @@ pub struct WritesConfig {
     pub database: Database,
     /// By endpoint, as the catalogue or the proxy names it (`POST /api/v1/my`).
     pub endpoints: BTreeMap<String, Policy>,
+    /// The proof that core cannot write to legacy's database.
+    pub sentinel: Option<SentinelConfig>,
 }
 
-/// The policy, and whether it was stopped.
+/// Whether writes may go to core at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Gate {
+    Open,
+    /// The sentinel has yet to prove that the databases are apart.
+    Waiting,
+    /// The sentinel has proved that they are not. Final.
+    Stopped,
+}
+
+/// The policy, and whether the tripwire lets writes pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Writes {
     config: WritesConfig,
-    stopped: Arc<AtomicBool>,
+    gate: Arc<AtomicU8>,
 }
 
 impl Writes {
+    /// With a sentinel, core gets no write before its first proof.
     pub(crate) fn new(config: WritesConfig) -> Self {
+        let gate = if config.sentinel.is_some() {
+            Gate::Waiting
+        } else {
+            Gate::Open
+        };
         Self {
             config,
-            stopped: Arc::new(AtomicBool::new(false)),
+            gate: Arc::new(AtomicU8::new(gate as u8)),
         }
     }
 
-    #[cfg(test)]
-    /// Stops all shadowing of writes: core was seen writing where it must not.
-    pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
+    /// The sentinel, where some policy needs one.
+    pub(crate) fn sentinel(&self) -> Option<&SentinelConfig> {
+        self.config.sentinel.as_ref()
     }
 
-    /// Whether shadowing of writes was stopped.
+    /// Stops all shadowing of writes for good: core was seen writing where it must not.
+    pub(crate) fn stop(&self) {
+        self.gate.store(Gate::Stopped as u8, Ordering::Release);
+    }
+
+    /// The databases are apart: writes may pass, unless they were stopped.
+    pub(crate) fn prove(&self) {
+        self.turn(Gate::Waiting, Gate::Open);
+    }
+
+    /// The last proof failed to be made: writes wait for the next.
+    pub(crate) fn doubt(&self) {
+        self.turn(Gate::Open, Gate::Waiting);
+    }
+
+    fn turn(&self, from: Gate, to: Gate) {
+        // Fails when the gate is elsewhere, and there it must stay.
+        let _elsewhere =
+            self.gate
+                .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Whether writes may pass.
+    pub(crate) fn proved(&self) -> bool {
+        self.gate.load(Ordering::Acquire) == Gate::Open as u8
+    }
+
+    /// Whether shadowing of writes was stopped for good.
     pub(crate) fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+        self.gate.load(Ordering::Acquire) == Gate::Stopped as u8
     }
 
     /// What core may see of this write.
@@ -94,7 +140,7 @@ impl Writes {
             Policy::Skip => Plan::Never(Reason::Write),
             Policy::Read => Plan::Read,
             Policy::Probe => Plan::Probe,
-            Policy::Rejected | Policy::Mirror if self.stopped() => {
+            Policy::Rejected | Policy::Mirror if !self.proved() => {
                 Plan::Never(Reason::WriteStopped)
             }
             Policy::Rejected => Plan::Rejected,
@@ -174,6 +220,31 @@ mod tests {
             Plan::Never(Reason::WriteStopped)
         );
         assert_eq!(writes.plan(WRITE, "POST /b"), Plan::Read, "reads go on");
+    }
+
+    #[test]
+    fn with_a_sentinel_writes_wait_for_its_proof_and_a_failed_one_is_final() {
+        let sentinel: SentinelConfig = serde_json::from_str(
+            r#"{"send": {"method": "POST", "path": "/a", "body": "{mark}"}, "read": "/a"}"#,
+        )
+        .expect("a sentinel");
+        let writes = Writes::new(WritesConfig {
+            default: Policy::Mirror,
+            database: Database::Isolated,
+            sentinel: Some(sentinel),
+            ..WritesConfig::default()
+        });
+        let waits = Plan::Never(Reason::WriteStopped);
+        assert_eq!(writes.plan(WRITE, "POST /a"), waits);
+        writes.prove();
+        assert_eq!(writes.plan(WRITE, "POST /a"), Plan::Mirror);
+        writes.doubt();
+        assert_eq!(writes.plan(WRITE, "POST /a"), waits);
+        writes.prove();
+        writes.stop();
+        writes.prove();
+        assert_eq!(writes.plan(WRITE, "POST /a"), waits);
+        assert!(writes.stopped());
     }
 
     #[test]

@@ -466,3 +466,63 @@ fn a_sample_holds_whole_users() {
     }
     assert!(by_user.values().all(|&count| count == 3), "{by_user:?}");
 }
+
+#[test]
+fn the_tripwire_stops_shadowed_writes_when_core_writes_where_legacy_reads() {
+    // One "database" for both services: a list of bodies.
+    for shared in [false, true] {
+        let rows = std::sync::Arc::new(std::sync::Mutex::new(vec![Vec::new(), Vec::new()]));
+        let service = |table: usize| {
+            let rows = std::sync::Arc::clone(&rows);
+            Upstream::answering(move |request| {
+                let mut rows = rows.lock().expect("no test panics in here");
+                if request.method() == "POST" {
+                    rows[table].push(request.text().to_owned());
+                    return ok("{}");
+                }
+                ok(&rows[table].join(","))
+            })
+        };
+        let (legacy, core) = (service(0), service(usize::from(!shared)));
+        let mut config = config(&legacy, &core);
+        config.writes.default = Policy::Mirror;
+        config.writes.database = Database::Isolated;
+        config.writes.sentinel = Some(
+            serde_json::from_str(
+                r#"{"send": {"method": "POST", "path": "/s", "body": "[{mark}]"}, "read": "/all"}"#,
+            )
+            .expect("a sentinel"),
+        );
+        let proxy = Proxy::start(&config).expect("a good configuration");
+        assert_eq!(legacy.seen.wait_for(1)[0].target(), "/all");
+        let deadline = std::time::Instant::now() + crate::wire::LIMIT;
+        let status = || {
+            Wire::connect(proxy.admin())
+                .get("/status")
+                .text()
+                .to_owned()
+        };
+        let decided = if shared {
+            "both use one database"
+        } else {
+            "\"warnings\": []"
+        };
+        while !status().contains(decided) {
+            assert!(std::time::Instant::now() < deadline, "{}", status());
+        }
+        let write = "POST /w HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nw";
+        assert_eq!(client(&proxy).ask(write).status(), 200);
+        let total = settled(&proxy, 1);
+        assert_eq!(
+            lost(&total, Reason::WriteStopped),
+            u64::from(shared),
+            "{total:?}"
+        );
+        let at_core = core.seen.requests();
+        assert_eq!(
+            at_core.len(),
+            if shared { 1 } else { 2 },
+            "the sentinel, and the write if proved"
+        );
+    }
+}
