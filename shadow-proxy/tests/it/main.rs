@@ -8,6 +8,7 @@ mod client_path;
 mod framing;
 mod shadow;
 mod stopping;
+mod tls;
 mod upstream;
 mod wire;
 

@@ -281,3 +281,99 @@ fn an_admin_token_guards_all_but_the_probes() {
     program.signal("-TERM");
     assert!(program.end(Duration::from_secs(15)).0.success());
 }
+
+/// Resident memory of a process in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("a running process");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse().ok())
+        .expect("a number")
+}
+
+#[test]
+fn r4_memory_stays_bounded_while_core_hangs_or_streams_for_ever() {
+    let legacy = Upstream::saying("{}");
+    let ways: [(&str, Upstream); 2] = [
+        (
+            "hangs",
+            Upstream::start(|_, mut wire, _| while let Ok(Some(_)) = wire.message(false) {}),
+        ),
+        (
+            "streams",
+            Upstream::start(|_, mut wire, _| {
+                use std::io::Write as _;
+                let Ok(Some(_)) = wire.message(false) else {
+                    return;
+                };
+                let piece = vec![b'x'; 64 << 10];
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n";
+                let endless = b"HTTP/1.1 200 OK\r\n\r\n";
+                let first: &[u8] = if wire.stream.peer_addr().is_ok_and(|a| a.port() % 2 == 0) {
+                    head
+                } else {
+                    endless
+                };
+                let _gone = wire.stream.write_all(first);
+                for _ in 0..16 << 10 {
+                    if wire.stream.write_all(&piece).is_err() {
+                        return;
+                    }
+                }
+            }),
+        ),
+    ];
+    for (name, core) in ways {
+        let program = Program::start(&legacy, &core, &[]);
+        let mut client = Wire::connect(program.listen);
+        client.get("/");
+        let before = resident_kib(program.child.id());
+        let mut most = before;
+        for number in 0..2_000 {
+            assert_eq!(client.get("/rooms").status(), 200);
+            if number % 100 == 0 {
+                most = most.max(resident_kib(program.child.id()));
+            }
+        }
+        assert!(
+            most - before < 64 << 10,
+            "{name}: {before} KiB, then {most} KiB"
+        );
+        program.signal("-TERM");
+        assert!(program.end(Duration::from_secs(15)).0.success(), "{name}");
+    }
+}
+
+#[test]
+fn r19_no_log_holds_what_a_client_sent() {
+    let (legacy, core) = (Upstream::saying("{}"), Upstream::refusing());
+    let program = Program::start(&legacy, &core, &["--log", "debug", "--log-format", "json"]);
+    for secret in [
+        "GET /s3cret-path?token=s3cret HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer s3cret\r\nCookie: s3cret\r\n\r\n",
+        "GET /s3cret HTTP/1.1\r\nHost: s3cret, s3cret\r\n\r\n",
+        "s3cret s3cret s3cret\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: s3cret\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\ns3cret\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nExpect: s3cret\r\n\r\n",
+    ] {
+        let answer = Wire::connect(program.listen).ask(secret);
+        assert!(!answer.text().contains("s3cret"), "{answer:?}");
+    }
+    let mut admin = Wire::connect(program.admin);
+    for page in ["/status", "/metrics"] {
+        let text = admin.get(page).text().to_owned();
+        // The inferred endpoint shows a path's names; a token's place is never the path's shape.
+        assert!(
+            !text.contains("token=") && !text.contains("Bearer"),
+            "{text}"
+        );
+    }
+    program.signal("-TERM");
+    let (_, stderr) = program.end(Duration::from_secs(15));
+    assert!(stderr.contains("core gives no answer"), "{stderr}");
+    assert!(!stderr.contains("s3cret"), "{stderr}");
+}
