@@ -1,5 +1,6 @@
 //! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
 
+pub mod diff_view;
 pub mod record;
 pub mod replay;
 pub mod target;
@@ -22,6 +23,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    DiffView(diff_view::DiffViewArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
 }
@@ -30,6 +32,7 @@ impl Cli {
     /// Carries out the subcommand. Errors are for what could not be done: usage and configuration.
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
+            Command::DiffView(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
         }

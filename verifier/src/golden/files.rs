@@ -126,7 +126,9 @@ impl GoldenDir {
     pub fn write_pending(&self, case: &str, snapshot: &Snapshot) -> Result<PathBuf, GoldenError> {
         let path = self.pending_path(case);
         write(&path, &snapshot.render())?;
-        Ok(path)
+        // Shown to people: relative to where they are.
+        let here = std::env::current_dir().unwrap_or_default();
+        Ok(path.strip_prefix(here).map(Path::to_owned).unwrap_or(path))
     }
 
     /// Makes `snapshot` the golden file, and removes what was pending.
