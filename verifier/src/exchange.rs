@@ -65,6 +65,65 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads an answer as HTTP writes it: status line, fields, an empty line, body. Line ends may be
+    /// LF alone, as files have them. Neither `Content-Length` nor `Transfer-Encoding` is applied: the
+    /// body is all that follows.
+    ///
+    /// ```
+    /// # use verifier::exchange::Answer;
+    /// let answer = Answer::from_http(b"HTTP/1.1 404 Not Found\nContent-Type: text/plain\n\nno")?;
+    /// assert_eq!((answer.status, &answer.body[..]), (404, &b"no"[..]));
+    /// # Ok::<(), verifier::exchange::HttpTextError>(())
+    /// ```
+    pub fn from_http(text: &[u8]) -> Result<Self, HttpTextError> {
+        let mut rest = text;
+        let mut number = 0;
+        let mut line = || {
+            number += 1;
+            let end = rest
+                .iter()
+                .position(|b| *b == b'\n')
+                .ok_or(HttpTextError::Cut)?;
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            Ok((number, line.strip_suffix(b"\r").unwrap_or(line)))
+        };
+        let (_, first) = line()?;
+        let first = std::str::from_utf8(first).map_err(|_| HttpTextError::Status)?;
+        let mut words = first.split(' ');
+        if !words
+            .next()
+            .is_some_and(|version| version.starts_with("HTTP/"))
+        {
+            return Err(HttpTextError::Status);
+        }
+        let status = words
+            .next()
+            .and_then(|code| code.parse().ok())
+            .ok_or(HttpTextError::Status)?;
+        let mut headers = Vec::new();
+        loop {
+            let (number, field) = line()?;
+            if field.is_empty() {
+                break;
+            }
+            let colon = field.iter().position(|b| *b == b':');
+            let (name, value) = match colon {
+                Some(at) if at > 0 => (&field[..at], &field[at + 1..]),
+                _ => return Err(HttpTextError::Field { line: number }),
+            };
+            let name = std::str::from_utf8(name)
+                .map_err(|_| HttpTextError::Field { line: number })?
+                .to_ascii_lowercase();
+            headers.push((name, value.trim_ascii().to_vec()));
+        }
+        Ok(Self {
+            status,
+            headers,
+            body: Bytes::copy_from_slice(rest),
+        })
+    }
+
     /// All values of a field, in order. `name` is in lower case.
     pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.headers
@@ -72,6 +131,23 @@ impl Answer {
             .filter(move |(n, _)| n == name)
             .map(|(_, value)| value.as_slice())
     }
+}
+
+/// Why a text is no HTTP answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpTextError {
+    /// The first line is no status line.
+    #[error("line 1: no status line; write `HTTP/1.1 200 OK`")]
+    Status,
+    /// A line before the empty one is no field.
+    #[error("line {line}: no header field; write `Name: value`")]
+    Field {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// There is no empty line after the fields.
+    #[error("no empty line after the header fields")]
+    Cut,
 }
 
 /// Why there is no whole answer. The text is the cause in one line, for a reader.

@@ -1,5 +1,6 @@
 //! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
 
+pub mod diff;
 pub mod diff_view;
 pub mod record;
 pub mod replay;
@@ -26,6 +27,7 @@ enum Command {
     DiffView(diff_view::DiffViewArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
+    Diff(diff::DiffArgs),
 }
 
 impl Cli {
@@ -35,6 +37,7 @@ impl Cli {
             Command::DiffView(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Diff(args) => args.run(),
         }
     }
 }
