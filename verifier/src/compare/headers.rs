@@ -160,7 +160,7 @@ impl Field<'_, '_, '_> {
             candidate,
             relation,
             detail,
-            to_null: false,
+            nulls: (false, false),
             here: self.here,
         });
     }
@@ -181,7 +181,7 @@ impl Field<'_, '_, '_> {
             candidate: show(theirs),
             relation,
             detail: None,
-            to_null: false,
+            nulls: (false, false),
             here: None,
         };
         self.sink.note(draft, rule);

@@ -49,7 +49,7 @@ pub(crate) fn compare(
             candidate: Some(candidate.status.to_string()),
             relation: None,
             detail: None,
-            to_null: false,
+            nulls: (false, false),
             here: Some(set.status()),
         });
     }

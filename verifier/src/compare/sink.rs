@@ -25,8 +25,8 @@ pub(super) struct Draft<'r> {
     pub(super) candidate: Option<String>,
     pub(super) relation: Option<Relation>,
     pub(super) detail: Option<String>,
-    /// Whether the candidate has `null` where the reference has a value.
-    pub(super) to_null: bool,
+    /// Whether the reference, and whether the candidate, has `null` there.
+    pub(super) nulls: (bool, bool),
     /// Rules that hold at the place.
     pub(super) here: Option<&'r AtPlace>,
 }
@@ -123,9 +123,9 @@ impl<'r> Sink<'r> {
     /// Adds a difference that does not count. Repeats of one group and relation are counted only.
     pub(super) fn note(&mut self, draft: Draft<'_>, rule: Option<RuleId>) {
         let mut difference = self.difference(draft);
+        difference.severity = Severity::Benign;
         if let Some(rule) = rule {
             difference.rule = Some(self.rules.name(rule).to_owned());
-            difference.severity = Severity::Benign;
         }
         let repeated = self.verdict.notes.iter().any(|kept| {
             kept.group == difference.group
@@ -157,7 +157,7 @@ impl<'r> Sink<'r> {
             kind: draft.kind,
             relation: draft.relation.as_ref(),
             name: &name,
-            to_null: draft.to_null,
+            nulls: draft.nulls,
             same_status_class: self.same_status_class,
             is_error: self.is_error,
         });

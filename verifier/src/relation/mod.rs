@@ -130,6 +130,40 @@ impl Relation {
     }
 }
 
+/// The classes of all relations, as [`Relation::class`] gives them.
+pub const CLASSES: [&str; 30] = [
+    "number-format",
+    "scale",
+    "cut-fraction",
+    "presence",
+    "default-filled",
+    "case",
+    "trim",
+    "unicode-form",
+    "string-form",
+    "decimal-digits",
+    "masked",
+    "timestamp-format",
+    "timestamp-zone",
+    "time-shift",
+    "time-unit",
+    "enum-renamed",
+    "key-renamed",
+    "moved",
+    "permutation",
+    "error-envelope",
+    "html-instead-of-json",
+    "not-json",
+    "truncated",
+    "double-escaped",
+    "key-order",
+    "white-space",
+    "escapes",
+    "duplicate-keys",
+    "media-type-spelling",
+    "content-encoding",
+];
+
 /// For a reader, with parameters: `time shift of +9h`.
 impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -156,6 +156,15 @@ struct Bodies<'b, 'r> {
 }
 
 impl<'r> Bodies<'_, 'r> {
+    fn unmasked(&self) -> bool {
+        let Exchange {
+            reference,
+            candidate,
+            ..
+        } = self.exchange;
+        reference.tokens.0.is_empty() && candidate.tokens.0.is_empty()
+    }
+
     /// The kind of a body that does not say what it is.
     fn guessed_kind(&self) -> BodyKind {
         let json = matches!(self.ours.trim_ascii_start().first(), Some(b'{' | b'['));
@@ -243,6 +252,11 @@ impl<'r> Bodies<'_, 'r> {
             return self.as_bytes(None, Some("not UTF-8".to_owned()), sink);
         };
         let (ours, theirs) = (to_json(ours), to_json(theirs));
+        if ours == theirs && self.unmasked() {
+            // Quoting, escapes, comments: they mean the same.
+            let detail = Some("the same content, written otherwise".to_owned());
+            return sink.note(self.whole(Kind::Format, None, None, None, detail), None);
+        }
         match (
             Document::parse(ours.as_bytes()),
             Document::parse(theirs.as_bytes()),
@@ -329,7 +343,7 @@ impl<'r> Bodies<'_, 'r> {
             candidate,
             relation,
             detail,
-            to_null: false,
+            nulls: (false, false),
             here: Some(self.set.body()),
         }
     }

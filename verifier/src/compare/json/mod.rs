@@ -170,7 +170,7 @@ impl Forms {
                 candidate: None,
                 relation: Some(relation),
                 detail: None,
-                to_null: false,
+                nulls: (false, false),
                 here: None,
             };
             sink.note(draft, None);
@@ -214,7 +214,7 @@ fn draft<'r>(
     };
     let is_null = |node: Option<Node<'_>>| node.is_some_and(|n| n.kind() == JsonType::Null);
     Draft {
-        to_null: is_null(b) && a.is_some() && !is_null(a),
+        nulls: (is_null(a), is_null(b)),
         reference: show(a, reference),
         candidate: show(b, candidate),
         location: if pointer.is_empty() {
@@ -272,7 +272,7 @@ fn line_draft<'r>(
         candidate: theirs,
         relation,
         detail,
-        to_null: false,
+        nulls: (false, false),
         here: None,
     }
 }

@@ -15,6 +15,8 @@ use super::hash::Hashes;
 const MAX_DISTANCE: f64 = 0.6;
 /// Blocks with more combinations than this are paired by position.
 const MAX_COMBINATIONS: usize = 64 * 64;
+/// Members from which a row without anything in common counts as another row.
+const MIN_ROW: usize = 3;
 /// Share of common keys from which an array counts as keyed.
 const MIN_OVERLAP: f64 = 0.4;
 /// Keys that identify a row where no rule says so.
@@ -301,14 +303,16 @@ impl<'e, 'h> Rows<'e, 'h> {
     }
 
     /// Decides over a run of elements without partners: as many of one type on both sides, in one
-    /// place, are elements that changed all through.
+    /// place, are elements that changed. Rows of some size with nothing in common are other rows.
     fn settle(&self, gone: &mut (Vec<usize>, Vec<usize>), plan: &mut Plan) {
         let (left, right) = (std::mem::take(&mut gone.0), std::mem::take(&mut gone.1));
-        let alike = left.len() == right.len()
-            && left
-                .iter()
-                .zip(&right)
-                .all(|(&i, &j)| self.ours[i].kind() == self.theirs[j].kind());
+        let changed = |i: usize, j: usize| {
+            let (a, b) = (self.ours[i], self.theirs[j]);
+            let small = a.child_count().max(b.child_count()) < MIN_ROW;
+            a.kind() == b.kind() && (small || self.distance(i, j) < 1.0)
+        };
+        let alike =
+            left.len() == right.len() && left.iter().zip(&right).all(|(&i, &j)| changed(i, j));
         if alike {
             plan.pairs.extend(left.into_iter().zip(right));
         } else {
