@@ -108,6 +108,7 @@ async fn replay(home: &Path, defects: DefectSet) -> anyhow::Result<Report> {
         config: ReplayConfig {
             pending: false,
             legacy_goldens_only: true,
+            strict_rules: true,
         },
     };
     let all: Vec<usize> = (0..catalogue.cases.len()).collect();

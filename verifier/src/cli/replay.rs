@@ -35,6 +35,9 @@ pub struct ReplayArgs {
     /// Refuse golden files that legacy did not answer.
     #[arg(long)]
     legacy_goldens_only: bool,
+    /// Fail on rules that expired, matched nothing, or met differences they are not for.
+    #[arg(long)]
+    strict_rules: bool,
     /// What standard output gets.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
@@ -85,6 +88,7 @@ impl ReplayArgs {
         let config = ReplayConfig {
             pending: !self.no_pending,
             legacy_goldens_only: self.legacy_goldens_only,
+            strict_rules: self.strict_rules,
         };
         let progress = Progress::new(prepared.selected.len(), "replay");
         let catalogue = &prepared.catalogue;

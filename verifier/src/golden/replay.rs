@@ -24,6 +24,8 @@ pub struct ReplayConfig {
     pub pending: bool,
     /// Refuse golden files that legacy did not answer.
     pub legacy_goldens_only: bool,
+    /// Fail on rules that expired, matched nothing, or met differences they are not for.
+    pub strict_rules: bool,
 }
 
 /// A replay: what is held against what.
@@ -65,6 +67,8 @@ impl Replay<'_> {
                 "`cargo insta review` will not find the pending files: {why}"
             ));
         }
+        let whole = selected.len() == self.catalogue.cases.len();
+        let rule_debt = Report::debt(&self.catalogue.rules, &cases, whole);
         let extra = self
             .catalogue
             .endpoints
@@ -83,6 +87,8 @@ impl Replay<'_> {
                 .goldens
                 .orphans(&|name| self.catalogue.cases.iter().any(|case| case.id == name)),
             warnings,
+            rule_debt,
+            strict_rules: self.config.strict_rules,
         }
     }
 
@@ -149,6 +155,7 @@ impl Replay<'_> {
         report.findings = verdict.findings;
         report.notes = verdict.notes;
         report.rules = verdict.fired;
+        report.strayed = verdict.strayed;
         explain(&mut report.findings, &mask_failures);
         let state = match verdict.outcome {
             verdict::Outcome::Match if not_captured.is_empty() => State::Equal,

@@ -59,6 +59,11 @@ fn value(report: &Report) -> Value {
             .collect::<Vec<_>>(),
         "goldens_without_case": report.orphans,
         "warnings": report.warnings,
+        "rule_debt": report
+            .rule_debt
+            .iter()
+            .map(|debt| json!({"rule": debt.rule, "text": debt.to_string()}))
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::catalogue::Catalogue;
 use crate::golden::run::CaseRun;
+use crate::rules::{DebtFault, RuleDebt, Rules};
 use crate::verdict::Difference;
 
 /// One run of a catalogue against one target.
@@ -36,6 +37,10 @@ pub struct Report {
     pub orphans: Vec<String>,
     /// Things a reader should know that are no findings.
     pub warnings: Vec<String>,
+    /// Rules that expired, matched nothing, or met differences they are not for.
+    pub rule_debt: Vec<RuleDebt>,
+    /// Whether such rules make the run fail.
+    pub strict_rules: bool,
 }
 
 /// One case of a run.
@@ -61,6 +66,8 @@ pub struct CaseReport {
     pub notes: Vec<Difference>,
     /// Rules that fired, and how often.
     pub rules: BTreeMap<String, u64>,
+    /// Differences of other kinds at the place of a known one, by rule.
+    pub strayed: BTreeMap<String, u64>,
     /// What to look at first.
     pub hint: Option<String>,
     /// Line diff between golden file and candidate.
@@ -191,6 +198,7 @@ impl CaseReport {
             truncated: 0,
             notes: Vec::new(),
             rules: BTreeMap::new(),
+            strayed: BTreeMap::new(),
             hint: None,
             diff: None,
             pending: None,
@@ -229,6 +237,23 @@ impl Report {
         }
     }
 
+    /// Which rules are worth a second look after a run of `cases`. That a rule matched nothing is told
+    /// only where every case was judged: otherwise it may just not have been asked.
+    pub(crate) fn debt(rules: &Rules, cases: &[CaseReport], whole: bool) -> Vec<RuleDebt> {
+        let sum = |of: fn(&CaseReport) -> &BTreeMap<String, u64>| {
+            let mut sum: BTreeMap<String, u64> = BTreeMap::new();
+            for (rule, count) in cases.iter().flat_map(of) {
+                *sum.entry(rule.clone()).or_default() += count;
+            }
+            sum
+        };
+        let judged = |case: &CaseReport| matches!(case.state, State::Equal | State::Different);
+        let whole = whole && cases.iter().all(judged);
+        let mut debts = rules.debt(&sum(|case| &case.rules), &sum(|case| &case.strayed));
+        debts.retain(|debt| whole || debt.fault != DebtFault::MatchedNothing);
+        debts
+    }
+
     /// Counts everything.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals {
@@ -265,7 +290,7 @@ impl Report {
     /// Differences come before gaps; a run that judged nothing is a gap.
     pub fn exit(&self) -> Exit {
         let totals = self.totals();
-        if totals.different > 0 {
+        if totals.different > 0 || (self.strict_rules && !self.rule_debt.is_empty()) {
             Exit::Differences
         } else if totals.equal == 0
             || totals.not_run + totals.no_golden + totals.failed + totals.blocked > 0

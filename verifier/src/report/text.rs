@@ -92,6 +92,14 @@ pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io
             report.orphans.join(", ")
         )?;
     }
+    for debt in &report.rule_debt {
+        writeln!(
+            out,
+            "{} {}",
+            "warning:".style(YELLOW),
+            printable(&debt.to_string())
+        )?;
+    }
     for warning in &report.warnings {
         writeln!(out, "{} {}", "warning:".style(YELLOW), printable(warning))?;
     }

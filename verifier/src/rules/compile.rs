@@ -248,7 +248,11 @@ pub(super) fn compile(specs: &[RuleSpec], today: Option<Date>) -> Result<Rules, 
         }
         let rule = RuleId::try_from(position).map_err(|_| RuleError::TooMany)?;
         let (one, expired) = place_rule(spec, number, &id, rule, today)?;
-        infos.push(RuleInfo { id, expired });
+        infos.push(RuleInfo {
+            id,
+            expired,
+            known: spec.known.is_some(),
+        });
         if expired.is_none() {
             placed.push(one);
         }

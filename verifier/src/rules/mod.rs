@@ -34,6 +34,9 @@ pub struct Rules {
 struct RuleInfo {
     id: String,
     expired: Option<Date>,
+    /// It excuses one difference that was there when it was written. Other rules may rightly have
+    /// nothing to do in a run.
+    known: bool,
 }
 
 impl Default for Rules {
@@ -79,7 +82,7 @@ impl Rules {
         strayed: &BTreeMap<String, u64>,
     ) -> Vec<RuleDebt> {
         let mut debts = Vec::new();
-        for RuleInfo { id, expired } in &self.infos {
+        for RuleInfo { id, expired, known } in &self.infos {
             let rule = id.clone();
             if let Some(on) = *expired {
                 debts.push(RuleDebt {
@@ -91,7 +94,7 @@ impl Rules {
                     rule,
                     fault: DebtFault::OtherKinds { count },
                 });
-            } else if !fired.contains_key(id) {
+            } else if *known && !fired.contains_key(id) {
                 debts.push(RuleDebt {
                     rule,
                     fault: DebtFault::MatchedNothing,
