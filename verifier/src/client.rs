@@ -19,6 +19,8 @@ pub struct ClientConfig {
     pub max_body_bytes: usize,
     /// Certificates to trust besides the public ones (PEM).
     pub ca_file: Option<PathBuf>,
+    /// What `Host` says instead of the address.
+    pub host: Option<String>,
 }
 
 impl Default for ClientConfig {
@@ -27,6 +29,7 @@ impl Default for ClientConfig {
             timeout: Duration::from_secs(30),
             max_body_bytes: 64 * 1024 * 1024,
             ca_file: None,
+            host: None,
         }
     }
 }
@@ -119,6 +122,13 @@ impl Target {
         &self.base
     }
 
+    /// What `Host` says when nothing else is asked for: host, and port unless it is the scheme's own.
+    pub fn host(&self) -> &str {
+        self.origin
+            .split_once("://")
+            .map_or(&self.origin, |(_, host)| host)
+    }
+
     /// Sends `outgoing` once and reads the answer to its end.
     pub async fn send(&self, outgoing: &Outgoing) -> Sent {
         let start = Instant::now();
@@ -147,6 +157,9 @@ impl Target {
         let url = Url::parse(&format!("{}{}", self.base, outgoing.path))
             .map_err(|error| Failure::Protocol(format!("`{}`: {error}", outgoing.path)))?;
         let mut request = self.client.request(method, url);
+        if let Some(host) = &self.config.host {
+            request = request.header("host", host);
+        }
         for (name, value) in &outgoing.headers {
             request = request.header(name, value);
         }

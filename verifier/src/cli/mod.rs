@@ -1,7 +1,9 @@
 //! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
 
+pub mod compare;
 pub mod diff;
 pub mod diff_view;
+pub mod output;
 pub mod record;
 pub mod replay;
 pub mod target;
@@ -24,6 +26,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Compare(compare::CompareArgs),
     DiffView(diff_view::DiffViewArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
@@ -34,6 +37,7 @@ impl Cli {
     /// Carries out the subcommand. Errors are for what could not be done: usage and configuration.
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
+            Command::Compare(args) => args.run(),
             Command::DiffView(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),

@@ -1,6 +1,7 @@
 //! `verifier record`: write down what legacy answers.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::Exit;
 use super::target::{CatalogueArgs, block_on};
@@ -20,6 +21,9 @@ pub struct RecordArgs {
     legacy: String,
     #[command(flatten)]
     catalogue: CatalogueArgs,
+    /// Folder of the golden files.
+    #[arg(long, value_name = "DIR", default_value = "golden")]
+    golden: PathBuf,
     /// Write golden files without review.
     #[arg(long)]
     accept: bool,
@@ -29,7 +33,7 @@ impl RecordArgs {
     /// Records and tells what became of each case.
     pub fn run(self) -> anyhow::Result<Exit> {
         let prepared = self.catalogue.prepare(&self.legacy)?;
-        let goldens = GoldenDir::new(&self.catalogue.golden, None);
+        let goldens = GoldenDir::new(&self.golden, None);
         let progress = Progress::new(prepared.selected.len(), "record");
         let records = block_on(record(
             prepared.runner,

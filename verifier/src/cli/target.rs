@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use super::terminal::say;
 use crate::catalogue::Catalogue;
 use crate::client::{ClientConfig, Target};
-use crate::golden::run::{RunConfig, RunId, Runner};
+use crate::golden::request::RunId;
+use crate::golden::run::{RunConfig, Runner};
 
 /// What is asked, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,9 +19,6 @@ pub struct CatalogueArgs {
     /// The catalogue of endpoints and cases.
     #[arg(long, value_name = "FILE", default_value = "golden/endpoints.yaml")]
     pub catalog: PathBuf,
-    /// Folder of the golden files.
-    #[arg(long, value_name = "DIR", default_value = "golden")]
-    pub golden: PathBuf,
     /// Only this endpoint (all its cases) or case; may be repeated.
     #[arg(long, value_name = "ID")]
     pub only: Vec<String>,
@@ -53,6 +51,8 @@ pub struct Prepared {
     pub selected: Vec<usize>,
     /// Runs them.
     pub runner: Arc<Runner>,
+    /// The run's day.
+    pub today: Date,
 }
 
 impl CatalogueArgs {
@@ -76,24 +76,49 @@ impl CatalogueArgs {
                     .map_or("rooms_list", |case| case.id.as_str())
             )
         })?;
-        let config = ClientConfig {
+        let catalogue = Arc::new(catalogue);
+        let target = Target::new(base, self.client(None))?;
+        Ok(Prepared {
+            runner: Arc::new(Runner::new(
+                Arc::clone(&catalogue),
+                target,
+                self.config(today),
+            )),
+            selected,
+            today,
+            catalogue,
+        })
+    }
+
+    /// Prepares a second target for the same cases. It gets the first one's name in `Host`, so that
+    /// nothing differs only because it was called otherwise.
+    pub fn prepare_beside(&self, base: &str, first: &Prepared) -> anyhow::Result<Arc<Runner>> {
+        let target = Target::new(base, self.client(Some(first.runner.host())))?;
+        let catalogue = Arc::clone(&first.catalogue);
+        // Its own run id: what both sides create may end up in one database.
+        Ok(Arc::new(Runner::new(
+            catalogue,
+            target,
+            self.config(first.today),
+        )))
+    }
+
+    fn client(&self, host: Option<&str>) -> ClientConfig {
+        ClientConfig {
             timeout: Duration::from_secs(self.timeout),
             max_body_bytes: self.max_body,
             ca_file: self.ca_file.clone(),
-        };
-        let target = Target::new(base, config)?;
-        let config = RunConfig {
+            host: host.map(str::to_owned),
+        }
+    }
+
+    fn config(&self, today: Date) -> RunConfig {
+        RunConfig {
             allow_writes: self.allow_writes,
             jobs: usize::from(self.jobs),
             run: RunId::now(),
             today,
-        };
-        let catalogue = Arc::new(catalogue);
-        Ok(Prepared {
-            runner: Arc::new(Runner::new(Arc::clone(&catalogue), target, config)),
-            selected,
-            catalogue,
-        })
+        }
     }
 }
 

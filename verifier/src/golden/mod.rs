@@ -1,8 +1,11 @@
 //! Golden files: what legacy answered, recorded once and held against a candidate.
 
+pub mod compare;
 pub mod contents;
 pub mod files;
+mod judged;
 pub mod record;
 pub mod replay;
+pub mod request;
 pub mod run;
 pub mod snap;

@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use similar::TextDiff;
 
 use super::contents::{self, Beside, Masked};
 use super::files::{Golden, GoldenDir, GoldenError};
-use super::run::{CaseRun, Outcome, Runner, is_absent};
+use super::judged::{Answered, answered, hint, line_diff, settle};
+use super::run::{CaseRun, Runner};
 use super::snap::Snapshot;
 use crate::catalogue::{Case, Catalogue, DataClass};
 use crate::exchange::{Answer, Exchange, Observation, Tokens};
-use crate::normalise::mask::MaskFailure;
 use crate::normalise::personal;
 use crate::report::{CaseReport, Report, State};
-use crate::verdict::{self, Difference, judge};
 
 /// What a replay leaves behind and accepts.
 #[derive(Clone, Copy, Debug)]
@@ -99,25 +97,11 @@ impl Replay<'_> {
             config,
         } = self;
         let case = &catalogue.cases[run.case];
-        let mut report = CaseReport::new(catalogue, &run);
-        let (observation, mask_failures, not_captured) = match run.outcome {
-            Outcome::Answered {
-                observation,
-                mask_failures,
-                not_captured,
-            } => (observation, mask_failures, not_captured),
-            Outcome::NotRun(reason) => return report.with(State::NotRun { reason }),
-            Outcome::Blocked { by } => return report.with(State::Blocked { by }),
-            Outcome::Failed(reason) => return report.with(State::Failed { reason }),
+        let report = CaseReport::new(catalogue, &run);
+        let (mut report, answered) = match answered(report, run.outcome) {
+            Ok(answered) => answered,
+            Err(report) => return *report,
         };
-        report.duration = observation.latency;
-        if let Err(failure) = &observation.answer
-            && is_absent(failure)
-        {
-            return report.with(State::Failed {
-                reason: failure.to_string(),
-            });
-        }
         let golden = match goldens.read(&case.id) {
             Ok(Some(golden)) => golden,
             Ok(None) => {
@@ -148,28 +132,13 @@ impl Replay<'_> {
             });
             }
         }
+        let Answered {
+            observation,
+            losses,
+        } = answered;
         report.hint = hint(case, &golden.masked.answer, &observation);
         let exchange = exchange(catalogue, case, &report.path, &golden.masked, observation);
-        let verdict = judge(&exchange, &catalogue.rules);
-        report.truncated = verdict.truncated_findings;
-        report.findings = verdict.findings;
-        report.notes = verdict.notes;
-        report.rules = verdict.fired;
-        report.strayed = verdict.strayed;
-        explain(&mut report.findings, &mask_failures);
-        let state = match verdict.outcome {
-            verdict::Outcome::Match if not_captured.is_empty() => State::Equal,
-            verdict::Outcome::Match => State::Failed {
-                reason: format!(
-                    "nothing to capture for `{}`: correct `capture` in the catalogue",
-                    not_captured.join("`, `")
-                ),
-            },
-            verdict::Outcome::Mismatch => State::Different,
-            verdict::Outcome::Inconclusive(cause) => State::Failed {
-                reason: cause.to_string(),
-            },
-        };
+        let state = settle(&mut report, catalogue, &exchange, &losses);
         let pending = match &state {
             State::Different => self.leave_pending(case, &golden, &exchange, &mut report),
             State::Equal if config.pending => goldens.remove_pending(&case.id).map(|_| ()),
@@ -201,14 +170,12 @@ impl Replay<'_> {
         let tokens = &exchange.candidate.tokens;
         let origin = exchange.candidate.origin.as_deref();
         let text = beside_golden(answer, tokens, origin, golden, report);
-        report.diff = Some(
-            TextDiff::from_lines(golden.snapshot.contents.as_str(), text.as_str())
-                .unified_diff()
-                .context_radius(2)
-                .missing_newline_hint(false)
-                .header("golden", "candidate")
-                .to_string(),
-        );
+        report.diff = Some(line_diff(
+            &golden.snapshot.contents,
+            &text,
+            "golden",
+            "candidate",
+        ));
         if !config.pending {
             return Ok(());
         }
@@ -270,43 +237,6 @@ pub(super) fn exchange(
     }
 }
 
-/// Says beside a finding why its value did not pass for what the golden file's token asserts.
-fn explain(findings: &mut [Difference], failures: &[MaskFailure]) {
-    for finding in findings {
-        let place = finding.location.to_string();
-        if let Some(failure) = failures.iter().find(|failure| failure.place == place)
-            && finding.detail.is_none()
-        {
-            finding.detail = Some(failure.reason.clone());
-        }
-    }
-}
-
-/// What a reader should look at first, where the answer itself gives it away.
-fn hint(case: &Case, golden: &Answer, observation: &Observation) -> Option<String> {
-    let answer = observation.answer.as_ref().ok()?;
-    let is_json = |answer: &Answer| {
-        answer.header("content-type").next().is_some_and(|value| {
-            String::from_utf8_lossy(value)
-                .to_ascii_lowercase()
-                .contains("json")
-        })
-    };
-    match (answer.status, &case.account) {
-        (429, _) if golden.status != 429 => {
-            Some("429: the service limits requests; wait, or lower `--jobs`".to_owned())
-        }
-        (401, Some(account)) if golden.status != 401 => Some(format!(
-            "401 with the fresh session of account `{account}`: the service refuses its own token, or the \
-             login has expired"
-        )),
-        _ if is_json(golden) && !is_json(answer) && !answer.body.is_empty() => Some(
-            "the answer is not JSON: is this a catch-all page or a proxy in between?".to_owned(),
-        ),
-        _ => None,
-    }
-}
-
 /// The candidate's answer laid out like the golden, so that a line diff shows real differences only.
 fn beside_golden(
     answer: &Answer,
@@ -315,37 +245,11 @@ fn beside_golden(
     golden: &Golden,
     report: &CaseReport,
 ) -> String {
-    let differing: Vec<String> = report
-        .findings
-        .iter()
-        .map(|f| f.location.to_string())
-        .collect();
-    let is_equal = |place: &str| {
-        report.truncated == 0
-            && !differing.iter().any(|finding| {
-                finding == place
-                    || finding == "body"
-                    || place
-                        .strip_prefix(finding.as_str())
-                        .is_some_and(|rest| rest.starts_with('/'))
-                    || in_shifted_array(place, finding)
-            })
-    };
+    let is_equal = |place: &str| report.is_equal(place);
     let beside = Beside {
         golden: &golden.masked,
         is_equal: &is_equal,
         key_order: true,
     };
     contents::render(answer, tokens, origin, Some(beside))
-}
-
-/// Where an element was added or removed, later ones no longer stand beside their own golden text.
-fn in_shifted_array(place: &str, finding: &str) -> bool {
-    let Some((array, index)) = finding.rsplit_once('/') else {
-        return false;
-    };
-    index.bytes().all(|byte| byte.is_ascii_digit())
-        && place
-            .strip_prefix(array)
-            .is_some_and(|rest| rest.starts_with('/'))
 }

@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::request::{RunId, fill};
 use crate::catalogue::template::{DayOffset, Scope, Template};
-use crate::catalogue::{Account, Case, Catalogue, DataClass, RequestBody, RequestTemplate};
-use crate::client::{Outgoing, Sent, Target};
+use crate::catalogue::{Account, Case, Catalogue, DataClass, RequestTemplate};
+use crate::client::{Sent, Target};
 use crate::exchange::{Failure, Observation};
 use crate::json::{Document, JsonType};
 use crate::normalise::mask::{MaskFailure, Moment, Roles, mask};
@@ -33,53 +33,6 @@ pub struct RunConfig {
     pub run: RunId,
     /// The run's day.
     pub today: Date,
-}
-
-/// The text that makes one run's rows unique on the target: `{run}`.
-///
-/// Six characters of a-z and 2-9, short enough for a room's number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunId(String);
-
-impl RunId {
-    /// Derives an id from a clock reading and a process id.
-    pub fn derive(nanos: u64, process: u32) -> Self {
-        const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
-        // SplitMix64's finaliser spreads neighbouring clock readings over the whole range.
-        let mut mix = nanos ^ u64::from(process).rotate_left(32);
-        mix = (mix ^ (mix >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mix ^= mix >> 31;
-        let mut text = String::from("q");
-        for _ in 0..5 {
-            let at = usize::try_from(mix % 31).unwrap_or(0);
-            text.push(char::from(ALPHABET[at]));
-            mix /= 31;
-        }
-        Self(text)
-    }
-
-    /// An id for a run that starts now.
-    pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let nanos = u64::from(since.subsec_nanos()) ^ (since.as_secs() << 30);
-        Self::derive(nanos, std::process::id())
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// An address of the documentation network of RFC 2544 (198.18.0.0/15) for `{run_address}`.
-    fn address(&self) -> String {
-        let sum = self.0.bytes().fold(7u32, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-        });
-        format!("198.18.{}.{}", (sum >> 8) & 0xff, sum & 0xff)
-    }
 }
 
 /// What came of one case.
@@ -137,10 +90,38 @@ struct Session {
 
 /// Cases that run in order: a journey, or one case alone.
 #[derive(Clone, Debug)]
-struct Unit {
+pub(crate) struct Unit {
     journey: Option<usize>,
     steps: Vec<usize>,
     writes: bool,
+}
+
+/// What a run consists of, in the order it is done.
+#[derive(Debug)]
+pub(crate) struct Work {
+    wanted: BTreeSet<usize>,
+    reading: Vec<Unit>,
+    pub(crate) writing: Vec<Unit>,
+}
+
+impl Work {
+    /// The units that hold `selected`.
+    pub(crate) fn plan(catalogue: &Catalogue, selected: &[usize]) -> Self {
+        let wanted: BTreeSet<usize> = selected.iter().copied().collect();
+        let (writing, reading) = plan(catalogue, &wanted)
+            .into_iter()
+            .partition(|unit: &Unit| unit.writes);
+        Self {
+            wanted,
+            reading,
+            writing,
+        }
+    }
+
+    fn wanted(&self, runs: Vec<CaseRun>) -> impl Iterator<Item = CaseRun> {
+        runs.into_iter()
+            .filter(|run| self.wanted.contains(&run.case))
+    }
 }
 
 impl Runner {
@@ -154,19 +135,29 @@ impl Runner {
         }
     }
 
+    /// The target's name as its `Host` field says it.
+    pub fn host(&self) -> &str {
+        self.target.host()
+    }
+
     /// The target's base address.
     pub fn target(&self) -> &str {
         self.target.base()
     }
 
     /// Runs the cases in `selected` with what must go before and after them, and hands each of
-    /// `selected` to `done` as soon as it is through.
+    /// `selected` to `done` as soon as it is through: reads first, side by side, then what writes.
     pub async fn run(self: Arc<Self>, selected: &[usize], mut done: impl FnMut(CaseRun)) {
-        let wanted: BTreeSet<usize> = selected.iter().copied().collect();
-        let (writing, reading): (Vec<Unit>, Vec<Unit>) = plan(&self.catalogue, &wanted)
-            .into_iter()
-            .partition(|unit| unit.writes);
-        let mut waiting = reading.into_iter();
+        let work = Work::plan(&self.catalogue, selected);
+        Arc::clone(&self).reads(&work, &mut done).await;
+        for at in 0..work.writing.len() {
+            self.write(&work, at, &mut done).await;
+        }
+    }
+
+    /// Runs every read-only unit, several at a time.
+    pub(crate) async fn reads(self: Arc<Self>, work: &Work, done: &mut dyn FnMut(CaseRun)) {
+        let mut waiting = work.reading.clone().into_iter();
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.config.jobs.max(1) {
@@ -176,20 +167,17 @@ impl Runner {
             }
             match running.join_next().await {
                 None => break,
-                Some(Ok(runs)) => {
-                    runs.into_iter()
-                        .filter(|run| wanted.contains(&run.case))
-                        .for_each(&mut done);
-                }
+                Some(Ok(runs)) => work.wanted(runs).for_each(&mut *done),
                 // A panic inside a unit is a bug of ours; it must not pass for silence.
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
             }
         }
-        for unit in writing {
-            let runs = self.unit(&unit).await;
-            runs.into_iter()
-                .filter(|run| wanted.contains(&run.case))
-                .for_each(&mut done);
+    }
+
+    /// Runs the unit at index `at` of those that write.
+    pub(crate) async fn write(&self, work: &Work, at: usize, done: &mut dyn FnMut(CaseRun)) {
+        if let Some(unit) = work.writing.get(at) {
+            work.wanted(self.unit(unit).await).for_each(done);
         }
     }
 
@@ -537,69 +525,4 @@ impl<'r> Walk<'r> {
 /// Whether a failure means that the target is not there, so that nothing can be said of it.
 pub fn is_absent(failure: &Failure) -> bool {
     matches!(failure, Failure::Unreachable(_) | Failure::Tls(_))
-}
-
-/// What a path segment cannot hold as itself (RFC 3986, section 3.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b',')
-    .remove(b':')
-    .remove(b'@');
-/// What a query value cannot hold as itself; a comma stays readable, as browsers leave it.
-const QUERY: &AsciiSet = SEGMENT;
-/// What may not stand in a path at all.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
-
-/// Fills every placeholder; the error is the name that has no value.
-fn fill(request: &RequestTemplate, scope: &Scope) -> Result<Outgoing, String> {
-    let mut path_scope = scope.encoded(|text| utf8_percent_encode(text, SEGMENT).to_string());
-    for (name, value) in &request.path_params {
-        let value = value.fill(scope)?;
-        path_scope.set(
-            name,
-            Value::from(utf8_percent_encode(&value, SEGMENT).to_string()),
-        );
-    }
-    let mut path = utf8_percent_encode(&request.path.fill(&path_scope)?, PATH).to_string();
-    for (at, (name, value)) in request.query.iter().enumerate() {
-        path.push(if at == 0 { '?' } else { '&' });
-        path.extend(utf8_percent_encode(&name.fill(scope)?, QUERY));
-        if let Some(value) = value {
-            path.push('=');
-            path.extend(utf8_percent_encode(&value.fill(scope)?, QUERY));
-        }
-    }
-    let mut headers = Vec::with_capacity(request.headers.len() + 2);
-    for (name, value) in &request.headers {
-        headers.push((name.clone(), value.fill(scope)?));
-    }
-    let body = match &request.body {
-        RequestBody::None => None,
-        RequestBody::Raw(text) => Some(text.fill(scope)?.into_bytes()),
-        RequestBody::Json(body) => {
-            if !headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-            {
-                headers.push(("content-type".to_owned(), "application/json".to_owned()));
-            }
-            Some(body.fill(scope)?.to_string().into_bytes())
-        }
-    };
-    Ok(Outgoing {
-        method: request.method.clone(),
-        path,
-        headers,
-        body,
-    })
 }

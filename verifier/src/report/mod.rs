@@ -207,6 +207,20 @@ impl CaseReport {
         }
     }
 
+    /// Whether nothing was found at an exact place, so that both sides may be shown alike there.
+    pub(crate) fn is_equal(&self, place: &str) -> bool {
+        let found = |finding: &Difference| {
+            let at = finding.location.to_string();
+            at == place
+                || at == "body"
+                || place
+                    .strip_prefix(at.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+                || in_shifted_array(place, &at)
+        };
+        self.truncated == 0 && !self.findings.iter().any(found)
+    }
+
     pub(crate) fn with(mut self, state: State) -> Self {
         self.state = state;
         self
@@ -318,4 +332,15 @@ impl Report {
             .filter_map(|case| Some((case.case.as_str(), case.recorded_from.as_deref()?)))
             .collect()
     }
+}
+
+/// Where an element was added or removed, later ones no longer stand beside their own counterpart.
+fn in_shifted_array(place: &str, finding: &str) -> bool {
+    let Some((array, index)) = finding.rsplit_once('/') else {
+        return false;
+    };
+    index.bytes().all(|byte| byte.is_ascii_digit())
+        && place
+            .strip_prefix(array)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
