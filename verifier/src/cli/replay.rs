@@ -1,9 +1,6 @@
 //! `verifier replay`: hold a candidate against the golden files.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::Exit;
 use super::output::OutputArgs;
@@ -11,7 +8,6 @@ use super::target::{CatalogueArgs, block_on};
 use super::terminal::Progress;
 use crate::golden::files::{GoldenDir, GoldenError};
 use crate::golden::replay::{Replay, ReplayConfig};
-use anyhow::Context as _;
 
 /// Hold a candidate against what legacy answered.
 ///

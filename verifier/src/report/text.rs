@@ -245,6 +245,7 @@ fn verdict(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         }
     }
     let (mark, style, word) = match report.exit() {
+        Exit::Green if report.command == "compare" => ("✓", GREEN, "answers as legacy does"),
         Exit::Green => ("✓", GREEN, "answers as recorded"),
         Exit::Differences => ("✗", RED, "differs"),
         Exit::Incomplete | Exit::Usage => ("!", YELLOW, "incomplete: this proves nothing yet"),

@@ -55,7 +55,7 @@ pub struct DiffArgs {
     lines: bool,
 }
 
-pub use super::replay::OutputFormat;
+pub use super::output::OutputFormat;
 
 impl DiffArgs {
     /// Compares and writes the result.
