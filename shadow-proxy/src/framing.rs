@@ -423,10 +423,12 @@ fn whole_line(bytes: &[u8], from: usize, room: usize) -> Result<Option<&[u8]>, R
     if line.len() > room {
         return Err(LINE_TOO_LONG);
     }
-    if line
-        .iter()
-        .any(|&byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f)
-    {
+    // Without leaving the loop early, so that the compiler can look at many bytes at once.
+    let mut controls = 0;
+    for &byte in line {
+        controls |= (u8::from(byte < 0x20) & u8::from(byte != b'\t')) | u8::from(byte == 0x7f);
+    }
+    if controls != 0 {
         return Err(Refusal::bad("a control character in the header section"));
     }
     Ok(Some(line))

@@ -109,9 +109,10 @@ impl Drop for Place {
 /// Starts the shadow of one request. The caller has seen that a place is free.
 pub(crate) fn start(lane: &Rc<Lane>, job: Job) {
     let place = Place::take(lane);
-    tokio::task::spawn_local(async move {
+    // Boxed, because the runtime moves a task several times before it rests.
+    tokio::task::spawn_local(Box::pin(async move {
         run(&place.lane, job).await;
-    });
+    }));
 }
 
 async fn run(lane: &Rc<Lane>, job: Job) {

@@ -23,33 +23,52 @@ pub struct Checked {
     pub upgrade: bool,
 }
 
-/// Fields that ask a server to take the request for one of another method.
-const METHOD_OVERRIDES: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
-];
+/// What a field's name means to a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// Nothing: it passes.
+    EndToEnd,
+    /// Meant for one hop whatever `Connection` says.
+    Hop,
+    Connection,
+    Upgrade,
+    Te,
+    Via,
+    Expect,
+    /// Asks a server to take the request for one of another method.
+    MethodOverride,
+}
 
-/// Fields meant for one hop whatever `Connection` says.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
+/// One look at a name by its length: a request has some ten fields, and hardly one matters here.
+fn meaning(name: &HeaderName) -> Meaning {
+    let name = name.as_str();
+    match name.len() {
+        2 if name == "te" => Meaning::Te,
+        3 if name == "via" => Meaning::Via,
+        6 if name == "expect" => Meaning::Expect,
+        7 if name == "upgrade" => Meaning::Upgrade,
+        10 if name == "connection" => Meaning::Connection,
+        10 if name == "keep-alive" => Meaning::Hop,
+        13 if name == "x-http-method" => Meaning::MethodOverride,
+        14 if name == "http2-settings" => Meaning::Hop,
+        16 if name == "proxy-connection" => Meaning::Hop,
+        17 if name == "transfer-encoding" => Meaning::Hop,
+        17 if name == "x-method-override" => Meaning::MethodOverride,
+        22 if name == "x-http-method-override" => Meaning::MethodOverride,
+        _ => Meaning::EndToEnd,
+    }
+}
 
 /// End-to-end fields that a client may not take away by naming them in `Connection`
 /// (the attack of CVE-2026-105299: nominating `Authorization` or `X-Forwarded-For` away).
-const NEVER_NOMINATED: [HeaderName; 6] = [
+const NEVER_NOMINATED: [HeaderName; 7] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::AUTHORIZATION,
     header::COOKIE,
     header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
 ];
 
 /// Checks a request and turns its head into the one that both services get.
@@ -58,40 +77,43 @@ const NEVER_NOMINATED: [HeaderName; 6] = [
 /// circle and is refused with 508.
 pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
     let refuse = |status, reason| Err(Refusal { status, reason });
-    for via in parts.headers.get_all(header::VIA) {
-        if memchr::memmem::find(via.as_bytes(), pseudonym.as_bytes()).is_some() {
-            return refuse(StatusCode::LOOP_DETECTED, "this request passed here before");
+    let (mut overridden, mut trailers, mut upgrading) = (false, false, false);
+    let mut expecting = false;
+    for (name, value) in &parts.headers {
+        match meaning(name) {
+            Meaning::EndToEnd | Meaning::Hop | Meaning::Connection => {}
+            Meaning::Via => {
+                if memchr::memmem::find(value.as_bytes(), pseudonym.as_bytes()).is_some() {
+                    return refuse(StatusCode::LOOP_DETECTED, "this request passed here before");
+                }
+            }
+            Meaning::Expect => {
+                if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+                    let reason = "only `100-continue` can be expected";
+                    return refuse(StatusCode::EXPECTATION_FAILED, reason);
+                }
+                expecting = true;
+            }
+            Meaning::Te => trailers |= has_token(value.as_bytes(), b"trailers"),
+            Meaning::Upgrade => upgrading = true,
+            Meaning::MethodOverride => overridden = true,
         }
     }
-    if let Some(expect) = parts.headers.get(header::EXPECT)
-        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
-    {
-        return refuse(
-            StatusCode::EXPECTATION_FAILED,
-            "only `100-continue` can be expected",
-        );
-    }
     origin_form(parts)?;
-    let overridden = METHOD_OVERRIDES
-        .iter()
-        .any(|name| parts.headers.contains_key(name));
     let checked = Checked {
         write: overridden || !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS),
         overridden,
-        upgrade: is_upgrade(parts),
+        upgrade: upgrading && is_upgrade(parts),
     };
-    let trailers = parts
-        .headers
-        .get_all(header::TE)
-        .iter()
-        .any(|te| has_token(te.as_bytes(), b"trailers"));
     let upgrade = checked
         .upgrade
         .then(|| parts.headers.get(header::UPGRADE).cloned())
         .flatten();
     strip_hop_by_hop(&mut parts.headers);
-    // The hop to the client has its own way of asking for the body; this one simply sends it.
-    parts.headers.remove(header::EXPECT);
+    if expecting {
+        // The hop to the client has its own way of asking for the body; this one simply sends it.
+        parts.headers.remove(header::EXPECT);
+    }
     if let Some(upgrade) = upgrade {
         parts.headers.insert(header::UPGRADE, upgrade);
         parts
@@ -111,23 +133,23 @@ pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
 
 /// Takes away what was meant for one hop only: the known fields and those that `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let mut nominated = Vec::new();
-        for connection in headers.get_all(header::CONNECTION) {
-            for token in connection.as_bytes().split(|&byte| byte == b',') {
-                let token = token.trim_ascii();
-                if let Ok(name) = HeaderName::from_bytes(token)
-                    && !NEVER_NOMINATED.contains(&name)
-                {
-                    nominated.push(name);
-                }
+    let mut gone = Vec::new();
+    for (name, value) in &*headers {
+        match meaning(name) {
+            Meaning::Hop | Meaning::Te | Meaning::Upgrade => gone.push(name.clone()),
+            Meaning::Connection => {
+                gone.push(name.clone());
+                let nominated = value.as_bytes().split(|&byte| byte == b',');
+                gone.extend(
+                    nominated
+                        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+                        .filter(|name| !NEVER_NOMINATED.contains(name)),
+                );
             }
-        }
-        for name in nominated {
-            headers.remove(name);
+            Meaning::EndToEnd | Meaning::Via | Meaning::Expect | Meaning::MethodOverride => {}
         }
     }
-    for name in &HOP_BY_HOP {
+    for name in gone {
         headers.remove(name);
     }
 }

@@ -49,13 +49,17 @@ fn is_id(segment: &str) -> bool {
     if bytes.len() > MAX_SEGMENT {
         return true;
     }
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let plain = bytes
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let mut digits = 0;
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' => {}
+            _ => return true,
+        }
+    }
     // `v1` and `oauth2` are names; `12`, `-3`, `2026-02-20`, a ULID or the head of a UUID are not.
-    let version = bytes.len() <= 3 && matches!(bytes[0], b'v' | b'V') && digits > 0;
-    !plain || (!version && digits > 0 && (digits * 2 >= bytes.len() || bytes.len() >= 16))
+    let version = bytes.len() <= 3 && matches!(bytes[0], b'v' | b'V');
+    digits > 0 && !version && (digits * 2 >= bytes.len() || bytes.len() >= 16)
 }
 
 #[cfg(test)]
