@@ -100,6 +100,7 @@ async fn replay(home: &Path, defects: DefectSet) -> anyhow::Result<Report> {
         jobs: 8,
         run: RunId::now(),
         today,
+        shuffle: None,
     };
     let target = Target::new(&core.url(), ClientConfig::default())?;
     let runner = Arc::new(Runner::new(Arc::clone(&catalogue), target, config));

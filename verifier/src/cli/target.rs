@@ -37,6 +37,10 @@ pub struct CatalogueArgs {
     /// Certificates to trust besides the public ones (PEM).
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Run journeys and single cases in another order, drawn from this number: shows what depends on
+    /// the order.
+    #[arg(long, value_name = "SEED")]
+    pub shuffle: Option<u64>,
     /// The day that `{today}` means; the machine's own by default.
     #[arg(long, value_name = "yyyy-MM-dd")]
     pub today: Option<Date>,
@@ -118,6 +122,7 @@ impl CatalogueArgs {
             jobs: usize::from(self.jobs),
             run: RunId::now(),
             today,
+            shuffle: self.shuffle,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Compare<'_> {
     /// two may share one database.
     pub async fn run(&self, selected: &[usize], mut done: impl FnMut(&CaseReport)) -> Report {
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let work = Work::plan(self.catalogue, selected);
+        let work = Work::plan(self.catalogue, selected, self.legacy.config().shuffle);
         let mut cases = Vec::with_capacity(selected.len());
         let mut judge = |legacy: BTreeMap<usize, CaseRun>, core: BTreeMap<usize, CaseRun>| {
             let mut legacy = legacy;

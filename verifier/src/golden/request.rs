@@ -19,11 +19,7 @@ impl RunId {
     /// Derives an id from a clock reading and a process id.
     pub fn derive(nanos: u64, process: u32) -> Self {
         const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
-        // SplitMix64's finaliser spreads neighbouring clock readings over the whole range.
-        let mut mix = nanos ^ u64::from(process).rotate_left(32);
-        mix = (mix ^ (mix >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mix ^= mix >> 31;
+        let mut mix = spread(nanos ^ u64::from(process).rotate_left(32));
         let mut text = String::from("q");
         for _ in 0..5 {
             let at = usize::try_from(mix % 31).unwrap_or(0);
@@ -54,6 +50,13 @@ impl RunId {
         });
         format!("198.18.{}.{}", (sum >> 8) & 0xff, sum & 0xff)
     }
+}
+
+/// SplitMix64's finaliser: spreads neighbouring numbers over the whole range.
+pub(super) fn spread(number: u64) -> u64 {
+    let mix = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mix ^ (mix >> 31)
 }
 
 /// What a path segment cannot hold as itself (RFC 3986, section 3.3).

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::request::{RunId, fill};
+use super::request::{RunId, fill, spread};
 use crate::catalogue::template::{DayOffset, Scope, Template};
 use crate::catalogue::{Account, Case, Catalogue, DataClass, RequestTemplate};
 use crate::client::{Sent, Target};
@@ -33,6 +33,8 @@ pub struct RunConfig {
     pub run: RunId,
     /// The run's day.
     pub today: Date,
+    /// Runs journeys and single cases in an order drawn from this seed instead of the catalogue's.
+    pub shuffle: Option<u64>,
 }
 
 /// What came of one case.
@@ -106,11 +108,18 @@ pub(crate) struct Work {
 
 impl Work {
     /// The units that hold `selected`.
-    pub(crate) fn plan(catalogue: &Catalogue, selected: &[usize]) -> Self {
+    pub(crate) fn plan(catalogue: &Catalogue, selected: &[usize], shuffle: Option<u64>) -> Self {
         let wanted: BTreeSet<usize> = selected.iter().copied().collect();
-        let (writing, reading) = plan(catalogue, &wanted)
-            .into_iter()
-            .partition(|unit: &Unit| unit.writes);
+        let mut units = plan(catalogue, &wanted);
+        if let Some(mut state) = shuffle {
+            // Fisher-Yates: every order is equally likely.
+            for at in (1..units.len()).rev() {
+                state = spread(state.wrapping_add(0x9e37_79b9_7f4a_7c15));
+                let other = usize::try_from(state % (at as u64 + 1)).unwrap_or(0);
+                units.swap(at, other);
+            }
+        }
+        let (writing, reading) = units.into_iter().partition(|unit: &Unit| unit.writes);
         Self {
             wanted,
             reading,
@@ -135,6 +144,11 @@ impl Runner {
         }
     }
 
+    /// What is sent and in which order.
+    pub(crate) fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
     /// The target's name as its `Host` field says it.
     pub fn host(&self) -> &str {
         self.target.host()
@@ -148,7 +162,7 @@ impl Runner {
     /// Runs the cases in `selected` with what must go before and after them, and hands each of
     /// `selected` to `done` as soon as it is through: reads first, side by side, then what writes.
     pub async fn run(self: Arc<Self>, selected: &[usize], mut done: impl FnMut(CaseRun)) {
-        let work = Work::plan(&self.catalogue, selected);
+        let work = Work::plan(&self.catalogue, selected, self.config.shuffle);
         Arc::clone(&self).reads(&work, &mut done).await;
         for at in 0..work.writing.len() {
             self.write(&work, at, &mut done).await;
