@@ -81,9 +81,14 @@ pub(crate) struct Comparer {
 }
 
 impl Comparer {
-    pub(crate) fn new(legacy: &Address, core: &Address, findings: Arc<Findings>) -> Self {
+    pub(crate) fn new(
+        rules: Rules,
+        legacy: &Address,
+        core: &Address,
+        findings: Arc<Findings>,
+    ) -> Self {
         Self {
-            rules: Rules::default(),
+            rules,
             reference_origin: legacy.origin(),
             candidate_origin: core.origin(),
             findings,
@@ -141,7 +146,8 @@ impl Comparer {
             .to_owned();
         Exchange {
             endpoint: endpoint.to_owned(),
-            case: String::new(),
+            // Live traffic knows no cases; an endpoint's own rules are those of its first case.
+            case: endpoint.to_owned(),
             method: pair.head.method.as_str().to_owned(),
             path,
             reference: observation(&pair.reference, &self.reference_origin),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use verifier::catalogue::{Catalogue, CatalogueError};
 
 use crate::client_io::Patience;
 use crate::framing::Limits;
@@ -26,6 +27,8 @@ pub struct Config {
     pub legacy: Option<String>,
     /// Base address of core.
     pub core: Option<String>,
+    /// The catalogue that names the endpoints and says what may differ.
+    pub catalog: Option<PathBuf>,
     /// Where clients connect.
     pub listen: SocketAddr,
     /// Where operators and Prometheus connect.
@@ -57,6 +60,7 @@ impl Default for Config {
         Self {
             legacy: None,
             core: None,
+            catalog: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8088)),
             admin: SocketAddr::from(([127, 0, 0, 1], 8089)),
             threads: 1,
@@ -221,7 +225,7 @@ pub struct TlsConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot read the configuration", path.display())]
+    #[error("{}: cannot be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -236,6 +240,9 @@ pub enum ConfigError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The catalogue cannot be used. The cause names lines and remedies.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// An address is missing.
     #[error(
         "the address of {side} is missing: name it with `--{side} URL` or `{side}:` in the file"
@@ -298,6 +305,22 @@ impl Config {
             path: path.to_owned(),
             reason: error.to_string(),
         })
+    }
+
+    /// Reads the catalogue, if one is named.
+    pub fn read_catalogue(&self) -> Result<Option<Catalogue>, ConfigError> {
+        let Some(path) = &self.catalog else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Some(Catalogue::parse(
+            path,
+            &text,
+            jiff::ZonedDateTime::now().date(),
+        )?))
     }
 
     /// The whole configuration as YAML, defaults included. It holds paths of secrets, no secrets.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::route;
+use crate::route::{self, Routes};
 
 /// Why an exchange was not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,9 +299,13 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Counts that start with these endpoints at zero.
+    pub(crate) fn new<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Arc<Self> {
+        let endpoints = endpoints
+            .into_iter()
+            .map(|name| Endpoint::new(name.to_owned()));
         Arc::new(Self {
-            endpoints: Mutex::new(Vec::new()),
+            endpoints: Mutex::new(endpoints.collect()),
             other: Endpoint::new(OTHER.to_owned()),
             full: AtomicBool::new(false),
             refused: AtomicU64::new(0),
@@ -377,7 +381,12 @@ impl Counters {
         if let Some(known) = endpoints.iter().find(|endpoint| endpoint.name == name) {
             return Arc::clone(known);
         }
-        if endpoints.len() >= MAX_INFERRED {
+        if endpoints
+            .iter()
+            .filter(|known| known.name.contains(' '))
+            .count()
+            >= MAX_INFERRED
+        {
             self.full.store(true, Ordering::Relaxed);
             return Arc::clone(&self.other);
         }
@@ -391,14 +400,16 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Endpoints {
     counters: Arc<Counters>,
+    routes: Arc<Routes>,
     known: RefCell<HashMap<String, Arc<Endpoint>>>,
     name: RefCell<String>,
 }
 
 impl Endpoints {
-    pub(crate) fn new(counters: &Arc<Counters>) -> Self {
+    pub(crate) fn new(counters: &Arc<Counters>, routes: &Arc<Routes>) -> Self {
         Self {
             counters: Arc::clone(counters),
+            routes: Arc::clone(routes),
             known: RefCell::new(HashMap::new()),
             name: RefCell::new(String::new()),
         }
@@ -406,19 +417,24 @@ impl Endpoints {
 
     /// The endpoint that a request belongs to.
     pub(crate) fn of(&self, method: &Method, path: &str) -> Arc<Endpoint> {
-        let mut name = self.name.borrow_mut();
-        route::template(method, path, &mut name);
-        if let Some(known) = self.known.borrow().get(name.as_str()) {
+        let mut inferred = self.name.borrow_mut();
+        let name = if let Some(name) = self.routes.find(method, path) {
+            name
+        } else {
+            route::template(method, path, &mut inferred);
+            inferred.as_str()
+        };
+        if let Some(known) = self.known.borrow().get(name) {
             return Arc::clone(known);
         }
         if self.counters.full.load(Ordering::Relaxed) && self.known.borrow().len() >= MAX_INFERRED {
             return Arc::clone(&self.counters.other);
         }
-        let endpoint = self.counters.register(&name);
-        if endpoint.name == *name {
+        let endpoint = self.counters.register(name);
+        if endpoint.name == name {
             self.known
                 .borrow_mut()
-                .insert(name.clone(), Arc::clone(&endpoint));
+                .insert(name.to_owned(), Arc::clone(&endpoint));
         }
         endpoint
     }
@@ -439,8 +455,8 @@ mod tests {
 
     #[test]
     fn every_ticket_ends_in_one_count() {
-        let counters = Counters::new();
-        let endpoints = Endpoints::new(&counters);
+        let counters = Counters::new([]);
+        let endpoints = Endpoints::new(&counters, &Arc::default());
         let ticket = || Ticket::new(endpoints.of(&Method::GET, "/a/1"));
         ticket().compared(true);
         ticket().compared(false);
@@ -493,8 +509,8 @@ mod tests {
 
     #[test]
     fn walking_through_paths_does_not_grow_the_list_for_ever() {
-        let counters = Counters::new();
-        let endpoints = Endpoints::new(&counters);
+        let counters = Counters::new([]);
+        let endpoints = Endpoints::new(&counters, &Arc::default());
         for walk in 0..2_000 {
             let name: String = format!("{walk:04}")
                 .chars()

@@ -16,6 +16,7 @@ use crate::config::ShadowConfig;
 use crate::counters::{Counters, Endpoints, Reason};
 use crate::forward::SendError;
 use crate::framing::Limits;
+use crate::route::Routes;
 use crate::sample::Share;
 use crate::sink::Sink;
 use crate::tls::Acceptor;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) sample: Share,
     pub(crate) sample_header: Option<HeaderName>,
     pub(crate) writes: Writes,
+    /// The catalogue's endpoints; the others are inferred.
+    pub(crate) routes: Arc<Routes>,
     pub(crate) shadow: ShadowConfig,
     /// Most exchanges with core at once in each lane.
     pub(crate) shadow_per_lane: usize,
@@ -88,7 +91,7 @@ impl Lane {
             ))
         };
         Rc::new(Self {
-            endpoints: Endpoints::new(&counters),
+            endpoints: Endpoints::new(&counters, &settings.routes),
             legacy: upstream(&settings.legacy, settings.legacy_links),
             core: upstream(&settings.core, settings.core_links),
             settings,

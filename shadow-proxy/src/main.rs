@@ -50,6 +50,9 @@ struct Serve {
     /// Everything else, as `cutover.yaml`; flags win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The catalogue of endpoints: names for reports, and what may differ
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
     /// Share of users to shadow, 0 to 100 [default: 100]
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
@@ -93,6 +96,7 @@ fn check(path: &std::path::Path) -> anyhow::Result<ExitCode> {
     let config = Config::read(path)?;
     config.check()?;
     config.check_addresses()?;
+    config.read_catalogue()?;
     std::io::stdout().write_all(config.effective().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -155,6 +159,9 @@ fn configured(args: &Serve) -> anyhow::Result<Config> {
     }
     if args.core.is_some() {
         config.core.clone_from(&args.core);
+    }
+    if args.catalog.is_some() {
+        config.catalog.clone_from(&args.catalog);
     }
     config.listen = args.listen.unwrap_or(config.listen);
     config.admin = args.admin.unwrap_or(config.admin);

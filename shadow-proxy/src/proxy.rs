@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::header::HeaderName;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
+use verifier::rules::Rules;
 
 use crate::admin::{self, AdminState};
 use crate::capture::Budget;
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigError, LinkConfig, TlsConfig, parse_address};
 use crate::counters::Counters;
 use crate::lane::{Lane, Settings};
 use crate::listen;
+use crate::route::Routes;
 use crate::sample::Share;
 use crate::sink::{self, QueueLimits, Sink};
 use crate::tls::{self, Acceptor};
@@ -66,19 +68,42 @@ impl Proxy {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.check()?;
         config.check_addresses()?;
-        let settings = Arc::new(settings(config)?);
+        let catalogue = config.read_catalogue()?;
+        let (routes, rules) = match &catalogue {
+            Some(catalogue) => {
+                for warning in &catalogue.warnings {
+                    tracing::warn!("{warning}");
+                }
+                let endpoints = catalogue.endpoints.iter();
+                let routes = endpoints.map(|endpoint| {
+                    (
+                        endpoint.id.as_str(),
+                        endpoint.method.as_str(),
+                        endpoint.path.as_str(),
+                    )
+                });
+                (Routes::new(routes), catalogue.rules.clone())
+            }
+            None => (Routes::default(), Rules::default()),
+        };
+        let settings = Arc::new(settings(config, Arc::new(routes))?);
         let listener = bind(config.listen)?;
         let admin_listener = bind(config.admin)?;
         let (listen, admin) = (listener.local_addr()?, admin_listener.local_addr()?);
 
-        let counters = Counters::new();
+        let counters = Counters::new(settings.routes.names());
         let findings = Arc::new(Findings::default());
         let budget = Budget::new(config.shadow.max_held_bytes);
         let limits = QueueLimits {
             pairs: config.shadow.max_queued_pairs,
             bytes: config.shadow.max_held_bytes,
         };
-        let comparer = Comparer::new(&settings.legacy, &settings.core, Arc::clone(&findings));
+        let comparer = Comparer::new(
+            rules,
+            &settings.legacy,
+            &settings.core,
+            Arc::clone(&findings),
+        );
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();
         let (stop, stopping) = watch::channel(false);
@@ -193,7 +218,7 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     open().map_err(|source| StartError::Listen { address, source })
 }
 
-fn settings(config: &Config) -> Result<Settings, ConfigError> {
+fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigError> {
     let legacy = address("legacy", config.legacy.as_deref(), &config.legacy_link)?;
     let core = address("core", config.core.as_deref(), &config.core_link)?;
     // Keyed by the system's randomness, so that no two processes share a name.
@@ -212,6 +237,7 @@ fn settings(config: &Config) -> Result<Settings, ConfigError> {
         sample: Share::from_percent(config.sample.percent).unwrap_or(Share::ALL),
         sample_header: sample_header.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()),
         writes: Writes::new(config.writes.clone()),
+        routes,
         shadow: config.shadow.clone(),
         shadow_per_lane: (config.shadow.max_in_flight / config.threads).max(1),
         limits: config.limits(),

@@ -526,3 +526,72 @@ fn the_tripwire_stops_shadowed_writes_when_core_writes_where_legacy_reads() {
         );
     }
 }
+
+#[test]
+fn the_catalogue_names_endpoints_and_says_what_may_differ() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("endpoints.yaml");
+    let catalogue = r#"
+version: "2"
+endpoints:
+  - id: rooms_list
+    method: GET
+    path: /rooms
+    expected_status: [200]
+  - id: rooms_get
+    method: GET
+    path: /rooms/{id}
+    path_params: {id: 1}
+    expected_status: [200]
+rules:
+  - at: /servedAt
+    tolerate: same-format
+    reason: a clock
+"#;
+    std::fs::write(&path, catalogue).expect("a file");
+    let legacy =
+        Upstream::answering(|r| ok(&format!(r#"{{"servedAt":1,"path":"{}"}}"#, r.target())));
+    let core = Upstream::answering(|request| {
+        let path = if request.target() == "/rooms/9" {
+            "other"
+        } else {
+            request.target()
+        };
+        ok(&format!(r#"{{"servedAt":2,"path":"{path}"}}"#))
+    });
+    let mut config = config(&legacy, &core);
+    config.catalog = Some(path);
+    let proxy = Proxy::start(&config).expect("a good catalogue");
+    assert_eq!(
+        proxy.counters().endpoints().len(),
+        2,
+        "every series starts at zero"
+    );
+    let mut client = client(&proxy);
+    for target in ["/rooms", "/rooms/7", "/rooms/9", "/elsewhere"] {
+        client.get(target);
+    }
+    settled(&proxy, 4);
+    let tallies: Vec<_> = proxy
+        .counters()
+        .endpoints()
+        .iter()
+        .map(|endpoint| endpoint.tally())
+        .map(|tally| (tally.endpoint, tally.equal, tally.different))
+        .collect();
+    let expected = [
+        ("GET /elsewhere", 1, 0),
+        ("rooms_get", 1, 1),
+        ("rooms_list", 1, 0),
+    ];
+    assert_eq!(
+        tallies,
+        expected.map(|(name, equal, different)| (name.to_owned(), equal, different))
+    );
+    let groups = proxy.findings().groups();
+    let places: Vec<_> = groups
+        .keys()
+        .map(|g| (g.endpoint.as_str(), g.place.as_str()))
+        .collect();
+    assert_eq!(places, [("rooms_get", "/path")]);
+}
