@@ -8,6 +8,7 @@ mod headers;
 mod json;
 mod origin;
 mod sink;
+mod stream;
 
 use crate::exchange::{Answer, Exchange};
 use crate::rules::Rules;
@@ -17,6 +18,8 @@ use headers::MediaType;
 pub use crate::place::child_pointer;
 pub use body::{BodyKind, MAX_DECODED_BYTES};
 pub use header_table::{HeaderClass, header_class};
+pub use stream::{StreamError, compare_streams};
+
 use sink::{Draft, Sink};
 
 /// Findings kept for one exchange; more are counted only.

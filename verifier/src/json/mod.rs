@@ -8,6 +8,7 @@
 
 mod document;
 mod number;
+mod pull;
 mod scan;
 mod text;
 
@@ -15,6 +16,7 @@ use std::fmt;
 
 pub use document::{Document, Elements, Members, Node};
 pub use number::Decimal;
+pub use pull::{Pull, PullError, Token};
 pub use text::{Units, escape, same_text};
 
 /// The six types of a JSON value.

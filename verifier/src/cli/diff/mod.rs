@@ -5,7 +5,7 @@ mod text;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::terminal::to_stdout;
+use crate::compare::{BodyKind, compare_streams};
 use crate::exchange::{Answer, Exchange, Observation, Tokens};
 use crate::rules::{RuleSpec, Rules};
 use crate::verdict::{Outcome, Verdict, judge};
@@ -46,8 +47,9 @@ pub struct DiffArgs {
     /// What standard output gets.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
-    /// Longest body that is compared, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = 256 * 1024 * 1024)]
+    /// Longest body that is held in memory, in bytes. Longer JSON files are compared as streams while
+    /// their keys come in the same order.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024)]
     max_body: u64,
     /// Read pairs from standard input, one JSON object `{"id","a_b64","b_b64"}` a line, and answer each
     /// with one line `{"id","verdict","class"}`. Bodies are JSON unless `--content-type` says otherwise.
@@ -79,6 +81,9 @@ impl DiffArgs {
         if a == b && a.as_os_str() == "-" {
             bail!("standard input can be one of the two only");
         }
+        if let Some(verdict) = self.long_files(a, b, &rules)? {
+            return self.show(&verdict);
+        }
         let exchange = Exchange {
             endpoint: self.endpoint.clone(),
             case: String::new(),
@@ -87,11 +92,14 @@ impl DiffArgs {
             reference: self.observe(a)?,
             candidate: self.observe(b)?,
         };
-        let verdict = judge(&exchange, &rules);
+        self.show(&judge(&exchange, &rules))
+    }
+
+    fn show(&self, verdict: &Verdict) -> anyhow::Result<Exit> {
         to_stdout(|out: &mut dyn Write| match self.format {
-            OutputFormat::Text => text::write(&verdict, out),
+            OutputFormat::Text => text::write(verdict, out),
             OutputFormat::Json => {
-                serde_json::to_writer_pretty(&mut *out, &report(&verdict))?;
+                serde_json::to_writer_pretty(&mut *out, &report(verdict))?;
                 writeln!(out)
             }
         })?;
@@ -100,6 +108,37 @@ impl DiffArgs {
             Outcome::Mismatch => Exit::Differences,
             Outcome::Inconclusive(_) => Exit::Usage,
         })
+    }
+
+    /// Compares two files of which one is above `--max-body`, as streams. `None`: both can be held.
+    fn long_files(&self, a: &Path, b: &Path, rules: &Rules) -> anyhow::Result<Option<Verdict>> {
+        let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        if length(a).max(length(b)) <= self.max_body {
+            return Ok(None);
+        }
+        let open = |path: &Path| {
+            fs::File::open(path).with_context(|| format!("{}: cannot read", path.display()))
+        };
+        let (name, limit) = (a.display(), self.max_body);
+        if same_bytes(open(a)?, open(b)?).with_context(|| format!("{name}: cannot read"))? {
+            return Ok(Some(Verdict::matching()));
+        }
+        let media = self
+            .content_type
+            .as_deref()
+            .or_else(|| media_type_of(a))
+            .unwrap_or_default();
+        let essence = media.split(';').next().unwrap_or_default().trim();
+        if BodyKind::of(essence) != BodyKind::Json {
+            bail!(
+                "{name}: longer than {limit} bytes and not JSON, not compared; raise `--max-body`"
+            );
+        }
+        compare_streams(open(a)?, open(b)?, &self.endpoint, rules)
+            .map(Some)
+            .with_context(|| {
+                format!("{name}: longer than {limit} bytes and not compared; raise `--max-body`")
+            })
     }
 
     fn observe(&self, path: &Path) -> anyhow::Result<Observation> {
@@ -131,6 +170,37 @@ impl DiffArgs {
         }
         Ok(body)
     }
+}
+
+/// Whether two files hold the same bytes; stops at the first that differs.
+fn same_bytes(mut a: impl Read, mut b: impl Read) -> io::Result<bool> {
+    let (mut left, mut right) = (vec![0; 256 * 1024], vec![0; 256 * 1024]);
+    loop {
+        let (n, m) = (
+            read_full(&mut a, &mut left)?,
+            read_full(&mut b, &mut right)?,
+        );
+        if left[..n] != right[..m] {
+            return Ok(false);
+        }
+        if n == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Reads until the buffer is full or the source is over.
+fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// An answer that consists of a body.

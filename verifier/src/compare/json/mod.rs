@@ -288,7 +288,7 @@ fn line_number(side: &Side<'_>, node: Node<'_>) -> Option<usize> {
 }
 
 /// The rule at a place that accepts two different values as they are.
-fn accepts(here: &AtPlace, a: Node<'_>, b: Node<'_>) -> Option<RuleId> {
+pub(super) fn accepts(here: &AtPlace, a: Node<'_>, b: Node<'_>) -> Option<RuleId> {
     if let (Some(x), Some(y)) = (presence(a), presence(b))
         && x != y
     {
@@ -310,7 +310,7 @@ fn absence(set: &RuleSet, state: State, value: Node<'_>) -> Option<RuleId> {
 
 /// How two scalars of one type stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scalars {
+pub(super) enum Scalars {
     /// Written alike.
     Alike,
     /// The same string, escaped otherwise.
@@ -322,7 +322,7 @@ enum Scalars {
 }
 
 #[inline]
-fn same_scalar(a: Node<'_>, b: Node<'_>) -> Scalars {
+pub(super) fn same_scalar(a: Node<'_>, b: Node<'_>) -> Scalars {
     if a.raw_bytes() == b.raw_bytes() {
         return Scalars::Alike;
     }
