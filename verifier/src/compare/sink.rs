@@ -66,14 +66,14 @@ impl<'r> Sink<'r> {
         self.verdict.truncated_findings += 1;
     }
 
-    /// Looks for a `known` rule for a difference; counts it when there is one.
+    /// Looks for a `known` rule for a difference; counts those that are for another kind.
     pub(super) fn known(
         &mut self,
         here: Option<&AtPlace>,
         kind: Kind,
         reference: Option<&str>,
         candidate: Option<&str>,
-    ) -> Option<(RuleId, String)> {
+    ) -> Option<RuleId> {
         let known = &here?.known;
         let fits = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
@@ -84,8 +84,7 @@ impl<'r> Sink<'r> {
                 && fits(&known.candidate, candidate)
         });
         if let Some(hit) = hit {
-            self.fire(hit.rule, 1);
-            return Some((hit.rule, hit.reason.clone()));
+            return Some(hit.rule);
         }
         for stray in known {
             let name = self.rules.name(stray.rule).to_owned();
@@ -97,14 +96,9 @@ impl<'r> Sink<'r> {
     /// Adds a difference that counts, unless it is known.
     pub(super) fn add(&mut self, draft: Draft<'_>) {
         let found = (draft.reference.as_deref(), draft.candidate.as_deref());
-        if let Some((rule, reason)) = self.known(draft.here, draft.kind, found.0, found.1) {
-            self.note(
-                Draft {
-                    detail: Some(reason),
-                    ..draft
-                },
-                Some(rule),
-            );
+        if let Some(rule) = self.known(draft.here, draft.kind, found.0, found.1) {
+            self.fire(rule, 1);
+            self.note(draft, Some(rule));
         } else {
             self.keep(draft);
         }
@@ -126,6 +120,8 @@ impl<'r> Sink<'r> {
         difference.severity = Severity::Benign;
         if let Some(rule) = rule {
             difference.rule = Some(self.rules.name(rule).to_owned());
+            let reason = self.rules.reason(rule).map(str::to_owned);
+            difference.detail = reason.or(difference.detail);
         }
         let repeated = self.verdict.notes.iter().any(|kept| {
             kept.group == difference.group

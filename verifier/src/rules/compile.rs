@@ -88,7 +88,6 @@ pub(crate) struct Known {
     pub(crate) kind: Kind,
     pub(crate) reference: Option<String>,
     pub(crate) candidate: Option<String>,
-    pub(crate) reason: String,
 }
 
 /// How an array's elements find their partners.
@@ -248,7 +247,9 @@ pub(super) fn compile(specs: &[RuleSpec], today: Option<Date>) -> Result<Rules, 
         }
         let rule = RuleId::try_from(position).map_err(|_| RuleError::TooMany)?;
         let (one, expired) = place_rule(spec, number, &id, rule, today)?;
+        let known_reason = spec.known.as_ref().map(|known| known.reason.clone());
         infos.push(RuleInfo {
+            reason: known_reason.or_else(|| spec.reason.clone()),
             id,
             expired,
             known: spec.known.is_some(),
@@ -410,7 +411,6 @@ fn place_rule(
             kind: known.kind,
             reference: known.reference.clone(),
             candidate: known.candidate.clone(),
-            reason: known.reason.clone(),
         });
     }
     let endpoints = spec

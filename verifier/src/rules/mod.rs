@@ -33,6 +33,7 @@ pub struct Rules {
 #[derive(Clone, Debug)]
 struct RuleInfo {
     id: String,
+    reason: Option<String>,
     expired: Option<Date>,
     /// It excuses one difference that was there when it was written. Other rules may rightly have
     /// nothing to do in a run.
@@ -73,6 +74,11 @@ impl Rules {
         self.infos.get(rule as usize).map_or("", |info| &info.id)
     }
 
+    /// Why a rule exists, as it says itself.
+    pub(crate) fn reason(&self, rule: RuleId) -> Option<&str> {
+        self.infos.get(rule as usize)?.reason.as_deref()
+    }
+
     /// What is wrong with the rules after a whole run, given the sums of
     /// [`Verdict::fired`](crate::verdict::Verdict::fired) and
     /// [`Verdict::strayed`](crate::verdict::Verdict::strayed).
@@ -82,7 +88,10 @@ impl Rules {
         strayed: &BTreeMap<String, u64>,
     ) -> Vec<RuleDebt> {
         let mut debts = Vec::new();
-        for RuleInfo { id, expired, known } in &self.infos {
+        for RuleInfo {
+            id, expired, known, ..
+        } in &self.infos
+        {
             let rule = id.clone();
             if let Some(on) = *expired {
                 debts.push(RuleDebt {

@@ -14,7 +14,7 @@ use super::hash::Hashes;
 use super::joint;
 use super::pairing::{Plan, Rows};
 use super::{
-    Accepted, Forms, Pair, Scalars, Side, absence, accepts, below, draft, quick, same_scalar,
+    Accepted, Forms, Pair, Scalars, Side, absence, accepts, below, draft, quick, same_scalar, shown,
 };
 
 /// A difference that was found, before it is rendered.
@@ -373,11 +373,13 @@ impl<'w> Walk<'w, '_, '_> {
     ) {
         let here = self.set.here(state);
         if here.is_some_and(|here: &AtPlace| !here.known.is_empty()) {
-            let draft = draft(self.reference, self.candidate, kind, a, b, relation.clone());
-            let values = (draft.reference.as_deref(), draft.candidate.as_deref());
-            if let Some((rule, reason)) = self.sink.known(here, kind, values.0, values.1) {
-                let detail = Some(reason);
-                return self.sink.note(super::Draft { detail, ..draft }, Some(rule));
+            let ours = a.map(|node| shown(self.reference, node));
+            let theirs = b.map(|node| shown(self.candidate, node));
+            if let Some(rule) = self
+                .sink
+                .known(here, kind, ours.as_deref(), theirs.as_deref())
+            {
+                return self.accept(kind, a, b, Some(rule));
             }
         }
         if self.found.len() + self.sink.kept() >= MAX_FINDINGS {

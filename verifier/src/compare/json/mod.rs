@@ -206,12 +206,7 @@ fn draft<'r>(
         (None, Some(node)) => candidate.document.pointers(node.index()),
         (None, None) => Default::default(),
     };
-    let show = |node: Option<Node<'_>>, side: &Side<'_>| {
-        node.map(|node| match side.mask(node.index()) {
-            Some(token) => excerpt(&crate::json::escape(&token.text)),
-            None => excerpt(node.raw()),
-        })
-    };
+    let show = |node: Option<Node<'_>>, side| node.map(|node| shown(side, node));
     let is_null = |node: Option<Node<'_>>| node.is_some_and(|n| n.kind() == JsonType::Null);
     Draft {
         nulls: (is_null(a), is_null(b)),
@@ -231,6 +226,14 @@ fn draft<'r>(
         relation,
         detail: None,
         here: None,
+    }
+}
+
+/// A value as reports show it: its token where it is masked.
+fn shown(side: &Side<'_>, node: Node<'_>) -> String {
+    match side.mask(node.index()) {
+        Some(token) => excerpt(&crate::json::escape(&token.text)),
+        None => excerpt(node.raw()),
     }
 }
 
@@ -336,6 +339,9 @@ pub(super) fn same_scalar(a: Node<'_>, b: Node<'_>) -> Scalars {
         _ => Scalars::Different,
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[inline]
 fn same_key(a: Node<'_>, b: Node<'_>) -> bool {

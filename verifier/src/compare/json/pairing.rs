@@ -363,6 +363,10 @@ impl<'e, 'h> Rows<'e, 'h> {
         if a.kind() != b.kind() {
             return 1.0;
         }
+        if a.child_count().saturating_mul(b.child_count()) > MAX_COMBINATIONS {
+            // Too wide to look through for every combination: neither alike nor unlike.
+            return 0.5;
+        }
         match a.kind() {
             JsonType::Object => {
                 let mut alike = 0.0;
