@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use jiff::Timestamp;
 use url::Url;
 
+use crate::decode;
 use crate::exchange::{Answer, Failure, Observation, Tokens};
 
 /// How to speak to a target.
@@ -183,12 +184,29 @@ impl Target {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        let answer = Answer {
             status,
             headers,
             body: body.freeze(),
-        })
+        };
+        Ok(plain(answer, self.config.max_body_bytes))
     }
+}
+
+/// Undoes the content coding, which this client never asks for: captures, masks and golden files need
+/// the content itself. A coding that cannot be undone stays, and so does its header.
+fn plain(mut answer: Answer, max_bytes: usize) -> Answer {
+    let codings = decode::codings(answer.header("content-encoding"));
+    if codings.is_empty() {
+        return answer;
+    }
+    if let Ok(body) = decode::decode(&answer.body, &codings, max_bytes) {
+        answer.body = body.into_owned().into();
+        answer
+            .headers
+            .retain(|(name, _)| name != "content-encoding" && name != "content-length");
+    }
+    answer
 }
 
 /// What went wrong, in the words of its innermost cause: the outer layers say only that something did.

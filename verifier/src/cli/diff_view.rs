@@ -36,12 +36,7 @@ impl DiffViewArgs {
     /// Prints the differences. Exits with 0 when there are none, 1 otherwise.
     pub fn run(&self) -> anyhow::Result<Exit> {
         let (old, new) = (read(&self.old)?, read(&self.new)?);
-        let findings = match (contents::parse(&old), contents::parse(&new)) {
-            (Ok(reference), Ok(candidate)) => compare(reference, candidate),
-            // A new golden, or a file of another tool: the lines speak for themselves.
-            _ => Vec::new(),
-        };
-        to_stdout(|out| write(&findings, &old, &new, out))?;
+        to_stdout(|out| show(&old, &new, out))?;
         Ok(if old == new {
             Exit::Green
         } else {
@@ -72,7 +67,13 @@ fn compare(reference: Masked, candidate: Masked) -> Vec<Difference> {
     judge(&exchange, &Rules::default()).findings
 }
 
-fn write(findings: &[Difference], old: &str, new: &str, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes how `new` differs from `old`, both contents of golden files: in words, then in lines.
+pub(super) fn show(old: &str, new: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    let findings = match (contents::parse(old), contents::parse(new)) {
+        (Ok(reference), Ok(candidate)) => compare(reference, candidate),
+        // A new golden, or a file of another tool: the lines speak for themselves.
+        _ => Vec::new(),
+    };
     let shown: Vec<&Difference> = findings.iter().collect();
     if !shown.is_empty() {
         for line in findings_table(&shown).lines() {

@@ -6,6 +6,7 @@ pub mod diff_view;
 pub mod output;
 pub mod record;
 pub mod replay;
+pub mod review;
 pub mod target;
 pub mod terminal;
 
@@ -30,6 +31,9 @@ enum Command {
     DiffView(diff_view::DiffViewArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
+    Review(review::ReviewArgs),
+    Accept(review::AcceptArgs),
+    Reject(review::RejectArgs),
     Diff(diff::DiffArgs),
 }
 
@@ -41,6 +45,9 @@ impl Cli {
             Command::DiffView(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Review(args) => args.run(),
+            Command::Accept(args) => args.run(),
+            Command::Reject(args) => args.run(),
             Command::Diff(args) => args.run(),
         }
     }

@@ -122,6 +122,38 @@ impl GoldenDir {
         }
     }
 
+    /// Cases with a pending file, by name.
+    pub fn pending(&self) -> io::Result<Vec<String>> {
+        let some_case = self.pending_path("x");
+        let folder = some_case.parent().unwrap_or(&self.dir);
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut cases = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            cases.extend(
+                name.to_str()
+                    .and_then(|name| name.strip_suffix(".snap.new"))
+                    .map(str::to_owned),
+            );
+        }
+        cases.sort();
+        Ok(cases)
+    }
+
+    /// Reads a pending file.
+    pub fn read_pending(&self, case: &str) -> Result<Snapshot, GoldenError> {
+        let path = self.pending_path(case);
+        let text = std::fs::read_to_string(&path).map_err(|source| GoldenError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        Snapshot::parse(&text).map_err(|source| GoldenError::Broken { path, source })
+    }
+
     /// Leaves `snapshot` pending.
     pub fn write_pending(&self, case: &str, snapshot: &Snapshot) -> Result<PathBuf, GoldenError> {
         let path = self.pending_path(case);

@@ -52,7 +52,7 @@ impl RunId {
     }
 }
 
-/// SplitMix64's finaliser: spreads neighbouring numbers over the whole range.
+/// The finaliser of `SplitMix64`: spreads neighbouring numbers over the whole range.
 pub(super) fn spread(number: u64) -> u64 {
     let mix = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

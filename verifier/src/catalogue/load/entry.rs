@@ -382,7 +382,7 @@ impl Loader<'_> {
                 None => self.refuse(
                     kind.referenced,
                     format!(
-                        "`{}` is no mask: write `now`, `day`, `token`, `expiry`, or a role with a dot such as `room.id`",
+                        "`{}` is no mask: write `now`, `recent`, `day`, `token`, `expiry`, `none`, or a role with a dot such as `room.id`",
                         kind.value
                     ),
                 ),
