@@ -172,8 +172,13 @@ async fn answer(
     let (response, link) = match sent {
         Ok(sent) => sent,
         Err(error) => {
-            ticket.not_compared(Reason::LegacyError);
-            if broken.get() {
+            let clients_fault = broken.get();
+            ticket.not_compared(if clients_fault {
+                Reason::RequestIncomplete
+            } else {
+                Reason::LegacyError
+            });
+            if clients_fault {
                 let refusal = client.state.refusal().unwrap_or(Refusal {
                     status: StatusCode::BAD_REQUEST,
                     reason: "the request body did not arrive whole",

@@ -181,10 +181,12 @@ async fn connection(lane: &Rc<Lane>, stream: TcpStream, address: SocketAddr) -> 
     match (served, tunnel) {
         (Ok(()), Some((end, link))) => tunnel::run(io, parts.read_buf, end, link).await,
         (served, _) => {
-            if state.refusal().is_some() {
+            // What passed the framing may still be no request; then hyper has answered 400.
+            let unparsable = served.as_ref().is_err_and(hyper::Error::is_parse);
+            if state.refusal().is_some() || unparsable {
                 lane.counters.refuse();
             }
-            if served.is_ok() || state.refusal().is_some() {
+            if served.is_ok() || unparsable || state.refusal().is_some() {
                 io.finish().await;
             }
             Ok(())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shadow_proxy::config::{ADMIN, LISTEN};
 use shadow_proxy::{Config, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
@@ -122,6 +123,7 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
             signal(SignalKind::hangup())?,
         )
     };
+    allow_files(&config);
     let proxy = Proxy::start(&config)?;
     writeln!(
         std::io::stderr(),
@@ -146,6 +148,33 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         Ok(ExitCode::SUCCESS)
     } else {
         Ok(ExitCode::from(CUT_SHORT))
+    }
+}
+
+/// Raises the limit of open files to what the configuration may need, as far as the system lets it:
+/// each client has a connection of its own and one to legacy, each shadow one to core.
+fn allow_files(config: &Config) {
+    const FOR_THE_REST: usize = 256;
+    let clients = config.client.max_connections.saturating_mul(2);
+    let needed = clients + config.shadow.max_in_flight + FOR_THE_REST;
+    let needed = u64::try_from(needed).unwrap_or(u64::MAX);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let set = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(raised),
+            ..limit
+        },
+    );
+    if set.is_err() || raised < needed {
+        tracing::warn!(
+            needed,
+            "too few open files are allowed for `client.max_connections`: raise the limit or lower it"
+        );
     }
 }
 

@@ -183,3 +183,55 @@ fn nothing_after_an_upgrade_request_is_released_before_the_decision() {
     assert_eq!(framing.advance(h2c), Ok(h2c.len()));
     assert_eq!(framing.phase(), Phase::Idle);
 }
+
+/// Pieces from which proptest builds what a hostile client might send.
+const PIECES: [&str; 24] = [
+    "GET / HTTP/1.1\r\n",
+    "POST /a HTTP/1.1\r\n",
+    "GET / HTTP/1.0\r\n",
+    "Host: a\r\n",
+    "\r\n",
+    "\n",
+    "\r",
+    "Content-Length: 3\r\n",
+    "Content-Length: 0\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "abc",
+    "3\r\nabc\r\n",
+    "0\r\n\r\n",
+    "0\r\n",
+    "Connection: Upgrade\r\n",
+    "Upgrade: x\r\n",
+    "X: y\r\n",
+    " ",
+    ":",
+    "\0",
+    "3",
+    "g",
+    "Expect: 100-continue\r\n",
+    "#",
+];
+
+proptest::proptest! {
+    #[test]
+    fn how_the_bytes_are_cut_changes_nothing(
+        picks in proptest::collection::vec(0..PIECES.len(), 0..30),
+        size in 1..40_usize,
+    ) {
+        let input: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
+        proptest::prop_assert_eq!(
+            feed(input.as_bytes(), size),
+            feed(input.as_bytes(), input.len().max(1)),
+            "{:?} by {}", input, size
+        );
+    }
+
+    #[test]
+    fn any_bytes_are_taken_without_harm(
+        input in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
+        size in 1..40_usize,
+    ) {
+        let (released, _) = feed(&input, size);
+        proptest::prop_assert!(input.starts_with(&released));
+    }
+}

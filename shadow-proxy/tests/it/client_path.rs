@@ -511,3 +511,48 @@ fn a_loop_through_the_proxy_itself_is_stopped() {
     assert_eq!(client(&proxy).get("/").status(), 508);
     assert_eq!(relay.seen.requests().len(), 1);
 }
+
+#[test]
+fn an_old_client_gets_its_answer_without_chunks() {
+    let legacy = Upstream::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".to_vec()
+    });
+    let proxy = start(&legacy, &Upstream::saying("abc"));
+    let mut client = client(&proxy);
+    let answer = client.ask("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    assert_eq!((answer.status(), answer.text()), (200, "abc"));
+    assert_eq!(answer.field("transfer-encoding"), None);
+    assert!(client.ended());
+    assert!(legacy.seen.wait_for(1)[0].first.ends_with("HTTP/1.1"));
+}
+
+#[test]
+fn a_client_that_leaves_inside_its_upload_is_not_counted_as_legacys_fault() {
+    let legacy = Upstream::saying("{}");
+    let proxy = start(&legacy, &Upstream::saying("{}"));
+    let mut client = client(&proxy);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
+    let deadline = Instant::now() + crate::wire::LIMIT;
+    while proxy.counters().total().sent == 0 {
+        assert!(Instant::now() < deadline, "the head never went on");
+        std::thread::yield_now();
+    }
+    drop(client);
+    let total = settled(&proxy, 1);
+    assert_eq!(lost(&total, Reason::RequestIncomplete), 1, "{total:?}");
+}
+
+#[test]
+fn what_only_the_parser_finds_wrong_is_refused_and_counted_too() {
+    let legacy = Upstream::saying("{}");
+    let proxy = start(&legacy, &Upstream::saying("{}"));
+    // A target that is no URI: the framing does not look into it.
+    let mut client = client(&proxy);
+    let answer = client.ask("GET http://[:: HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(answer.status(), 400);
+    assert!(client.ended());
+    assert_eq!(
+        (proxy.counters().refused(), legacy.seen.requests().len()),
+        (1, 0)
+    );
+}
