@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod diff;
 pub mod diff_view;
+pub mod jwt_verify;
 pub mod output;
 pub mod record;
 pub mod replay;
@@ -28,6 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(compare::CompareArgs),
+    JwtVerify(jwt_verify::JwtVerifyArgs),
     DiffView(diff_view::DiffViewArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
@@ -42,6 +44,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Compare(args) => args.run(),
+            Command::JwtVerify(args) => args.run(),
             Command::DiffView(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
