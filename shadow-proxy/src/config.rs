@@ -132,7 +132,7 @@ impl Default for ClientConfig {
             max_head_bytes: 64 << 10,
             max_fields: 100,
             max_body_bytes: 1 << 30,
-            max_connections: 10_000,
+            max_connections: 4_000,
             head_timeout_ms: 20_000,
             idle_timeout_ms: 60_000,
             body_stall_timeout_ms: 30_000,

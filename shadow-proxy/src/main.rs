@@ -123,7 +123,7 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
             signal(SignalKind::hangup())?,
         )
     };
-    allow_files(&config);
+    let enough_files = allow_files(&config);
     let proxy = Proxy::start(&config)?;
     writeln!(
         std::io::stderr(),
@@ -131,6 +131,11 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         proxy.listen(),
         proxy.admin()
     )?;
+    if !enough_files {
+        tracing::warn!(
+            "fewer files may be open than `client.max_connections` needs: raise the limit or lower it"
+        );
+    }
     runtime.block_on(async {
         loop {
             tokio::select! {
@@ -152,15 +157,16 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
 }
 
 /// Raises the limit of open files to what the configuration may need, as far as the system lets it:
-/// each client has a connection of its own and one to legacy, each shadow one to core.
-fn allow_files(config: &Config) {
+/// each client has a connection of its own and one to legacy, each shadow one to core. Returns whether
+/// that is enough.
+fn allow_files(config: &Config) -> bool {
     const FOR_THE_REST: usize = 256;
     let clients = config.client.max_connections.saturating_mul(2);
     let needed = clients + config.shadow.max_in_flight + FOR_THE_REST;
     let needed = u64::try_from(needed).unwrap_or(u64::MAX);
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
-        return;
+        return true;
     }
     let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
     let set = setrlimit(
@@ -170,12 +176,7 @@ fn allow_files(config: &Config) {
             ..limit
         },
     );
-    if set.is_err() || raised < needed {
-        tracing::warn!(
-            needed,
-            "too few open files are allowed for `client.max_connections`: raise the limit or lower it"
-        );
-    }
+    set.is_ok() && raised >= needed
 }
 
 fn configured(args: &Serve) -> anyhow::Result<Config> {
