@@ -37,10 +37,10 @@ impl<'t> Document<'t> {
     /// [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn parse(text: &'t [u8]) -> Result<Self, JsonError> {
         let text = readable(text)?;
-        // Rows of APIs hold a node per ten bytes or so; growing a few times costs more than it saves.
+        // Rows of APIs hold a node per eight bytes or so; growing costs more than it saves.
         let mut tape = Tape {
             text: text.as_bytes(),
-            nodes: Vec::with_capacity(text.len() / 12 + 4),
+            nodes: Vec::with_capacity(text.len() / 8 + 8),
         };
         let at = skip_white(tape.text, 0);
         let at = tape.value(at, &mut Vec::new())?;
@@ -64,7 +64,7 @@ impl<'t> Document<'t> {
         let bytes = text.as_bytes();
         let mut tape = Tape {
             text: bytes,
-            nodes: Vec::with_capacity(bytes.len() / 12 + 4),
+            nodes: Vec::with_capacity(bytes.len() / 8 + 8),
         };
         tape.push(JsonType::Array, 0, 0);
         let mut stack = Vec::new();

@@ -43,12 +43,7 @@ impl Stamp {
         if !marks || !matches!(separator, b'T' | b't' | b' ') || hour > 24 || minute > 59 {
             return None;
         }
-        let date = jiff::civil::Date::new(
-            i16::try_from(year).ok()?,
-            i8::try_from(month).ok()?,
-            i8::try_from(day).ok()?,
-        )
-        .ok()?;
+        let days = days_from_1970(year, month, day)?;
         let mut at = 16;
         let has_seconds = text.get(at) == Some(&b':');
         let mut second = 0;
@@ -95,7 +90,6 @@ impl Stamp {
             }
             Some(_) => return None,
         };
-        let days = i64::from(date.since(jiff::civil::date(1970, 1, 1)).ok()?.get_days());
         let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
         Some(Self {
             clock: i128::from(seconds) * 1_000_000_000 + nanos,
@@ -120,6 +114,26 @@ impl Stamp {
     }
 }
 
+/// Days from 1970-01-01 to a day of the Gregorian calendar, or `None` when there is no such day. Counts
+/// in years that start in March, so that the leap day is the last.
+fn days_from_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let in_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    Some(before + in_year - 719_468)
+}
+
 /// `count` digits at `at` as a number.
 fn digits(text: &[u8], at: usize, count: usize) -> Option<u32> {
     text.get(at..at + count)?
@@ -134,6 +148,25 @@ fn digits(text: &[u8], at: usize, count: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_counted_as_the_calendar_does() {
+        let first = jiff::civil::date(1970, 1, 1);
+        for year in [
+            0, 4, 100, 400, 1600, 1900, 1969, 1970, 1999, 2000, 2024, 2026, 2100, 9999,
+        ] {
+            for month in 0..=13 {
+                for day in 0..=32 {
+                    let date = jiff::civil::Date::new(year, month, day).ok();
+                    let expected = date
+                        .and_then(|date| date.since(first).ok())
+                        .map(|span| i64::from(span.get_days()));
+                    let found = days_from_1970(year.into(), month.into(), day.into());
+                    assert_eq!(found, expected, "{year}-{month}-{day}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn instants_are_read_whatever_their_form() {

@@ -152,7 +152,8 @@ impl Forms {
             let b = accepted.b.map(|index| candidate.document.node(index));
             let relation = match (accepted.kind, a, b) {
                 (Kind::Format, _, _) => Some(Relation::NumberFormat),
-                (_, Some(a), Some(b)) => crate::relation::relate(a, b),
+                // A tolerated value needs no explanation beyond its rule, and there may be many.
+                (Kind::TypeChange, Some(a), Some(b)) => crate::relation::relate(a, b),
                 _ => None,
             };
             sink.note(

@@ -180,29 +180,37 @@ impl<'q> Quick<'q> {
         }
         // A bit for every member of the candidate that has found its partner.
         let mut used: u64 = (1 << from) - 1;
-        let mut expected = b.members().enumerate().skip(from);
+        // Where the next key most often is: after the one found last.
+        let (mut next, mut expected) = (from, b.members());
+        for _ in 0..from {
+            expected.next();
+        }
         let mut moved = false;
         for (key, value) in a.members().skip(from) {
             let state = below(self.set, state, key);
-            let partner = match expected.clone().next() {
-                Some((at, (name, _))) if used >> at & 1 == 0 && same_key(key, name) => {
-                    expected.next()
-                }
-                _ => {
-                    let found = b
-                        .members()
-                        .enumerate()
-                        .find(|(at, (name, _))| used >> at & 1 == 0 && same_key(key, *name));
-                    if let Some((at, _)) = found {
+            let mut partner = None;
+            let mut ahead = expected.clone();
+            if let Some((name, other)) = ahead.next()
+                && used >> next & 1 == 0
+                && same_key(key, name)
+            {
+                partner = Some((next, other));
+                (next, expected) = (next + 1, ahead);
+            } else {
+                let mut walk = b.members();
+                let mut at = 0;
+                while let Some((name, other)) = walk.next() {
+                    if used >> at & 1 == 0 && same_key(key, name) {
                         moved = true;
-                        // The next key most often follows the one just found.
-                        expected = b.members().enumerate().skip(at + 1);
+                        partner = Some((at, other));
+                        (next, expected) = (at + 1, walk);
+                        break;
                     }
-                    found
+                    at += 1;
                 }
-            };
+            }
             match partner {
-                Some((at, (_, other))) => {
+                Some((at, other)) => {
                     used |= 1 << at;
                     if !self.values(value, other, state) {
                         return false;
