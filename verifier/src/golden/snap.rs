@@ -86,7 +86,12 @@ impl Snapshot {
                 "",
             ),
         };
-        let front: Front = serde_saphyr::from_str(front)
+        // As insta reads it: `y` and `1_000` are texts, which insta leaves bare.
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            underscored_numbers_as_strings: true,
+        };
+        let front: Front = serde_saphyr::from_str_with_options(front, options)
             .map_err(|error| SnapError::FrontMatter(error.without_snippet().to_string()))?;
         Ok(Self {
             source: front.source.unwrap_or_default(),
@@ -129,14 +134,19 @@ fn write_yaml(out: &mut String, value: &Value, depth: usize) {
         Value::Array(items) => {
             for item in items {
                 out.push_str(&format!("{indent}-"));
-                match item {
-                    Value::Object(map) if !map.is_empty() => {
-                        let mut inner = String::new();
-                        write_yaml(&mut inner, item, depth + 1);
-                        out.push(' ');
-                        out.push_str(inner.trim_start());
-                    }
-                    other => write_child(out, other, depth),
+                let is_empty = match item {
+                    Value::Object(map) => map.is_empty(),
+                    Value::Array(items) => items.is_empty(),
+                    _ => true,
+                };
+                if is_empty {
+                    write_child(out, item, depth);
+                } else {
+                    // The first line of what is inside stands beside the dash.
+                    let mut inner = String::new();
+                    write_yaml(&mut inner, item, depth + 1);
+                    out.push(' ');
+                    out.push_str(inner.trim_start());
                 }
             }
         }
@@ -161,6 +171,7 @@ fn write_child(out: &mut String, value: &Value, depth: usize) {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => scalar(text),
+        Value::Null => "~".to_owned(),
         Value::Object(_) => "{}".to_owned(),
         Value::Array(_) => "[]".to_owned(),
         other => other.to_string(),
@@ -179,16 +190,17 @@ fn scalar(text: &str) -> String {
 
 fn needs_quotes(text: &str) -> bool {
     let words = [
-        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y",
-        "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off",
-        "OFF",
+        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "yes",
+        "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF",
     ];
     words.contains(&text)
         || text.starts_with(' ')
         || text.ends_with(' ')
         || text.starts_with(['&', '*', '?', '|', '-', '<', '>', '=', '!', '%', '@', '.'])
         || text.starts_with("0x")
+        // Insta leaves these two bare, but they would be read as numbers.
         || text.starts_with("0o")
+        || text.starts_with("0b")
         || text.chars().any(|c| {
             matches!(
                 c,
