@@ -58,7 +58,10 @@ pub(super) struct AccountFile {
 
 /// A password in clear (test accounts only), or where it is to be found.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write a password, or `{env: NAME}` or `{file: PATH}`"
+)]
 pub(super) enum PasswordFile {
     From(PasswordSource),
     Clear(Scalar),
@@ -169,14 +172,17 @@ pub(super) struct JourneyFile {
 
 /// Query parameters: a map whose values may repeat, or a list of `name=value` in exact order.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write parameters as `{page: 0}` or as `[\"page=0\"]`"
+)]
 pub(super) enum ParamsFile {
     Map(serde_json::Map<String, serde_json::Value>),
     Ordered(Vec<String>),
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a status as `200`, or a list of statuses")]
 pub(super) enum StatusFile {
     One(u16),
     AnyOf(Vec<u16>),
@@ -184,7 +190,7 @@ pub(super) enum StatusFile {
 
 /// A YAML scalar read as text, so that `page: 0` and `page: "0"` say the same.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write text, a number or a boolean")]
 pub(super) enum Scalar {
     Bool(bool),
     Int(i64),
