@@ -11,6 +11,8 @@ pub mod review;
 pub mod target;
 pub mod terminal;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 pub use crate::report::Exit;
@@ -52,6 +54,17 @@ impl Cli {
             Command::Accept(args) => args.run(),
             Command::Reject(args) => args.run(),
             Command::Diff(args) => args.run(),
+        }
+    }
+}
+
+/// Runs the program on the process's own arguments; what could not be done ends it with 2.
+pub fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            terminal::say(&format!("error: {error:#}"));
+            Exit::Usage.into()
         }
     }
 }

@@ -1,0 +1,11 @@
+//! What the whole house promises: the reference pair in process, the real catalogue, the real
+//! golden files.
+
+mod catalogue;
+mod cli;
+mod goldens;
+mod harness;
+mod record;
+mod replay;
+mod switches;
+mod trouble;
