@@ -183,12 +183,11 @@ async fn only_judges_what_is_named_and_runs_what_it_needs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_broken_step_keeps_from_running_is_blocked_by_name() {
-    // A catch-all page where the room was to be made: no id for those who come after it.
     let legacy = legacy().await;
     let base = legacy.url();
     let package = Package::with_goldens();
     let catalogue = package.read("endpoints.yaml");
-    // the room's journey asks a path that does not exist
+    // the room is asked of a path that does not exist, so nobody after it gets its id
     let broken = catalogue.replacen(
         "path: /api/v1/rooms\n    description: A new room",
         "path: /api/v1/roomz\n    description: A new room",
