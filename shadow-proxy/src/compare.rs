@@ -51,6 +51,13 @@ impl Findings {
             .clone()
     }
 
+    fn knows(&self, group: &Group) -> bool {
+        self.groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(group)
+    }
+
     fn add(&self, group: Group) {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let full = groups.len() >= MAX_GROUPS && !groups.contains_key(&group);
@@ -98,6 +105,7 @@ impl Comparer {
     /// Judges a pair and settles its ticket.
     pub(crate) fn compare(&self, ticket: Ticket, pair: Pair) {
         let endpoint = ticket.endpoint().name().to_owned();
+        let raced = pair.raced;
         let statuses = (
             pair.reference.status.as_u16(),
             pair.candidate.status.as_u16(),
@@ -129,6 +137,11 @@ impl Comparer {
                 // An exchange counts once in each of its groups, however often it differs there.
                 groups.sort_unstable();
                 groups.dedup();
+                // Excused only while nothing proves otherwise: what was seen without a write is known.
+                if raced && !groups.iter().all(|group| self.findings.knows(group)) {
+                    ticket.not_compared(Reason::WriteRace);
+                    return;
+                }
                 for group in groups {
                     self.findings.add(group);
                 }

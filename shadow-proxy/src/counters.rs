@@ -52,6 +52,8 @@ pub enum Reason {
     CoreTooLarge,
     /// As many exchanges as allowed are waiting to be compared.
     CompareQueueFull,
+    /// It differed while a write was under way, which may have come between the two answers.
+    WriteRace,
     /// No verdict was possible.
     Inconclusive,
     /// The proxy stopped first.
@@ -60,7 +62,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their labels' first use.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::SampledOut,
         Self::Write,
         Self::WriteAccepted,
@@ -79,6 +81,7 @@ impl Reason {
         Self::CoreTimeout,
         Self::CoreTooLarge,
         Self::CompareQueueFull,
+        Self::WriteRace,
         Self::Inconclusive,
         Self::Shutdown,
     ];
@@ -104,6 +107,7 @@ impl Reason {
             Self::CoreTimeout => "core_timeout",
             Self::CoreTooLarge => "core_too_large",
             Self::CompareQueueFull => "compare_queue_full",
+            Self::WriteRace => "write_race",
             Self::Inconclusive => "inconclusive",
             Self::Shutdown => "shutdown",
         }

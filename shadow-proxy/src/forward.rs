@@ -160,6 +160,9 @@ async fn answer(
         headers: parts.headers.clone(),
     });
 
+    let clock = &lane.settings.write_clock;
+    let since = (!checked.write).then(|| clock.read());
+    let write = checked.write.then(|| clock.write());
     let began = Instant::now();
     let request = Request::from_parts(parts, body);
     let repeat = if repeatable { head.as_ref() } else { None };
@@ -218,6 +221,9 @@ async fn answer(
                     headers: parts.headers.clone(),
                     body: copy.clone(),
                     took,
+                    since,
+                    // Anywhere else it ends here: with its status legacy has done its work.
+                    write: if action == Action::Copy { write } else { None },
                 },
             );
             copy

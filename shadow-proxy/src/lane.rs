@@ -16,6 +16,7 @@ use crate::config::ShadowConfig;
 use crate::counters::{Counters, Endpoints, Reason};
 use crate::forward::SendError;
 use crate::framing::Limits;
+use crate::race::WriteClock;
 use crate::route::Routes;
 use crate::sample::Share;
 use crate::sink::Sink;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) sample: Share,
     pub(crate) sample_header: Option<HeaderName>,
     pub(crate) writes: Writes,
+    /// When writes were under way, in all lanes.
+    pub(crate) write_clock: Arc<WriteClock>,
     /// The catalogue's endpoints; the others are inferred.
     pub(crate) routes: Arc<Routes>,
     pub(crate) shadow: ShadowConfig,

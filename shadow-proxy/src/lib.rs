@@ -18,6 +18,7 @@ mod lane;
 mod listen;
 mod mirror;
 mod proxy;
+mod race;
 pub mod request_check;
 pub mod route;
 pub mod sample;

@@ -17,6 +17,7 @@ use crate::capture::{Capture, Chunks, End};
 use crate::counters::{Reason, Ticket};
 use crate::forward::{self, Head, SendError};
 use crate::lane::Lane;
+use crate::race::{Began, Write};
 use crate::sink::{Pair, Side};
 use crate::upstream::{Link, Upstream};
 
@@ -81,6 +82,10 @@ pub(crate) struct Job {
     /// Legacy's body as it passes; only where core gets the same request.
     pub(crate) body: Option<Capture>,
     pub(crate) took: Duration,
+    /// When a read went to legacy, for telling whether a write came in between.
+    pub(crate) since: Option<Began>,
+    /// Of a write that core gets too: until then core's data are behind legacy's.
+    pub(crate) write: Option<Write>,
 }
 
 /// One of the lane's places for exchanges with core, given back when dropped.
@@ -125,10 +130,13 @@ async fn run(lane: &Rc<Lane>, job: Job) {
         headers,
         body,
         took,
+        since,
+        write,
     } = job;
     let outcome = match (action, body) {
         (Action::Copy, Some(body)) => {
             let reference = Passing {
+                since,
                 status,
                 headers,
                 body,
@@ -138,6 +146,8 @@ async fn run(lane: &Rc<Lane>, job: Job) {
         }
         (Action::Probe | Action::Copy, _) => probe(lane, &ticket, &head, &headers).await,
     };
+    // Core has what legacy has, or never will.
+    drop(write);
     let pair = match outcome {
         Ok(pair) => pair,
         Err(reason) => {
@@ -157,6 +167,7 @@ async fn run(lane: &Rc<Lane>, job: Job) {
 
 /// Legacy's answer while its body is still on its way to the client.
 struct Passing {
+    since: Option<Began>,
     status: StatusCode,
     headers: HeaderMap,
     body: Capture,
@@ -195,12 +206,15 @@ async fn copy(
             End::Open | End::Broken | End::Whole => Reason::LegacyIncomplete,
         })?;
     let Passing {
+        since,
         status,
         headers,
         took,
         ..
     } = passing;
+    let clock = &lane.settings.write_clock;
     Ok(Pair {
+        raced: since.is_some_and(|since| clock.raced(since)),
         head,
         reference: Side {
             status,
@@ -223,12 +237,14 @@ async fn probe(
     let Some(head) = probe_head(write, answer) else {
         return Err(Reason::Write);
     };
+    let since = lane.settings.write_clock.read();
     let reference = ask(lane, &lane.legacy, &head, RequestBody::Empty, true)
         .await
         .map_err(legacy_reason)?;
     let candidate = ask(lane, &lane.core, &head, RequestBody::Empty, true).await?;
     ticket.core_took(candidate.took);
     Ok(Pair {
+        raced: lane.settings.write_clock.raced(since),
         head,
         reference,
         candidate,

@@ -237,6 +237,7 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
         sample: Share::from_percent(config.sample.percent).unwrap_or(Share::ALL),
         sample_header: sample_header.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()),
         writes: Writes::new(config.writes.clone()),
+        write_clock: Arc::default(),
         routes,
         shadow: config.shadow.clone(),
         shadow_per_lane: (config.shadow.max_in_flight / config.threads).max(1),

@@ -28,6 +28,8 @@ pub(crate) struct Side {
 /// A request with both answers.
 #[derive(Debug)]
 pub(crate) struct Pair {
+    /// Whether a write was under way while this read was.
+    pub(crate) raced: bool,
     pub(crate) head: Head,
     pub(crate) reference: Side,
     pub(crate) candidate: Side,
