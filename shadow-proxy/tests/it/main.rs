@@ -10,6 +10,7 @@ mod shadow;
 mod stopping;
 mod tls;
 mod upstream;
+mod verdicts;
 mod wire;
 
 use std::time::{Duration, Instant};
