@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::auth_file::AuthFile;
 use crate::rules::RuleSpec;
 
 /// The whole file.
@@ -74,29 +75,6 @@ pub(super) struct PasswordSource {
     pub(super) env: Option<String>,
     #[serde(default)]
     pub(super) file: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuthFile {
-    #[serde(default)]
-    pub(super) login: Option<Spanned<LoginFile>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LoginFile {
-    #[serde(default)]
-    pub(super) method: Option<String>,
-    pub(super) path: String,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, Scalar>,
-    #[serde(default)]
-    pub(super) body: Option<serde_json::Value>,
-    #[serde(default)]
-    pub(super) access: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) refresh: Option<Spanned<String>>,
 }
 
 /// An endpoint, which is its own first case, or one more case of it. What a case leaves out is as

@@ -3,6 +3,8 @@
 //! The file format is a superset of the manifest teams already keep; [`Catalogue::load`] reads it
 //! and refuses what it cannot honour, naming line, column and remedy.
 
+pub mod auth;
+mod auth_file;
 mod file;
 mod load;
 pub mod template;
@@ -33,6 +35,8 @@ pub struct Catalogue {
     pub accounts: BTreeMap<String, Account>,
     /// How an account gets its token; without one no case can use an account.
     pub login: Option<Login>,
+    /// What holds of tokens and sessions, when it says so.
+    pub auth: Option<auth::Auth>,
     /// Endpoints in the order written.
     pub endpoints: Vec<Endpoint>,
     /// Cases in the order written: an endpoint's own case first, then its others.

@@ -1,5 +1,6 @@
 //! From the file to the checked [`Catalogue`]: every complaint names its line and a remedy.
 
+mod auth;
 mod checks;
 mod entry;
 
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use serde_saphyr::{Location, Spanned};
 
-use super::file::{AccountFile, AuthFile, CatalogueFile, PasswordFile};
-use super::{Account, Catalogue, DataClass, Login, Password, RequestBody, RequestTemplate};
+use super::file::{AccountFile, CatalogueFile, PasswordFile};
+use super::{Account, Catalogue, DataClass, Password};
 use crate::golden::contents;
 use crate::rules::Rules;
 
@@ -89,6 +90,7 @@ pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, Ca
             data: DataClass::Real,
             accounts: BTreeMap::new(),
             login: None,
+            auth: None,
             endpoints: Vec::new(),
             cases: Vec::new(),
             journeys: Vec::new(),
@@ -156,7 +158,7 @@ impl Loader<'_> {
             self.account(name, account);
         }
         if let Some(auth) = &file.auth {
-            self.login(auth);
+            self.auth(auth, &file.test_accounts);
         }
         let masks = self.masks(&file.mask, &file.personal);
         for entry in &file.endpoints {
@@ -173,26 +175,8 @@ impl Loader<'_> {
     fn account(&mut self, name: &str, account: &Spanned<AccountFile>) {
         let at = account.referenced;
         let account = &account.value;
-        let password = match &account.password {
-            PasswordFile::Clear(text) => Password::Clear(text.text()),
-            PasswordFile::From(source) => match (&source.env, &source.file) {
-                (Some(name), None) => Password::Env(name.clone()),
-                (None, Some(file)) => Password::File(
-                    self.path
-                        .parent()
-                        .unwrap_or_else(|| Path::new(""))
-                        .join(file),
-                ),
-                _ => {
-                    return self.refuse(
-                        at,
-                        format!(
-                            "account `{name}` needs one source of its password: write \
-                             `password: {{env: NAME}}` or `password: {{file: PATH}}`"
-                        ),
-                    );
-                }
-            },
+        let Some(password) = self.password(at, name, &account.password) else {
+            return;
         };
         let username = account.username.text();
         self.catalogue
@@ -208,44 +192,34 @@ impl Loader<'_> {
         }
     }
 
-    fn login(&mut self, auth: &Spanned<AuthFile>) {
-        let Some(login) = &auth.value.login else {
-            return;
-        };
-        let at = login.referenced;
-        let login = &login.value;
-        let body = login.body.clone().unwrap_or_else(
-            || serde_json::json!({"username": "{username}", "password": "{password}"}),
-        );
-        let Some(path) = self.template(at, &login.path) else {
-            return;
-        };
-        let Some(body) = self.body(at, &body) else {
-            return;
-        };
-        let headers = self.headers(at, &login.headers);
-        let access = login.access.as_ref();
-        let access_at = access.map_or(at, |place| place.referenced);
-        let access = access.map_or("/value/accessToken", |place| place.value.as_str());
-        let Some(access) = self.place(access_at, access) else {
-            return;
-        };
-        let refresh = match &login.refresh {
-            None => None,
-            Some(place) => self.place(place.referenced, &place.value),
-        };
-        self.catalogue.login = Some(Login {
-            request: RequestTemplate {
-                method: login.method.clone().unwrap_or_else(|| "POST".to_owned()),
-                path,
-                path_params: Vec::new(),
-                query: Vec::new(),
-                headers,
-                body: RequestBody::Json(body),
+    fn password(
+        &mut self,
+        at: Location,
+        account: &str,
+        password: &PasswordFile,
+    ) -> Option<Password> {
+        match password {
+            PasswordFile::Clear(text) => Some(Password::Clear(text.text())),
+            PasswordFile::From(source) => match (&source.env, &source.file) {
+                (Some(name), None) => Some(Password::Env(name.clone())),
+                (None, Some(file)) => Some(Password::File(
+                    self.path
+                        .parent()
+                        .unwrap_or_else(|| Path::new(""))
+                        .join(file),
+                )),
+                _ => {
+                    self.refuse(
+                        at,
+                        format!(
+                            "account `{account}` needs one source of its password: write \
+                             `password: {{env: NAME}}` or `password: {{file: PATH}}`"
+                        ),
+                    );
+                    None
+                }
             },
-            access,
-            refresh,
-        });
+        }
     }
 }
 
