@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod compare;
 pub mod decode;
+pub mod evidence;
 pub mod exchange;
 pub mod golden;
 pub mod json;
