@@ -3,10 +3,12 @@
 pub mod compare;
 pub mod diff;
 pub mod diff_view;
+pub mod evidence;
 pub mod jwt_verify;
 pub mod output;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod review;
 pub mod target;
 pub mod terminal;
@@ -33,11 +35,13 @@ enum Command {
     Compare(compare::CompareArgs),
     JwtVerify(jwt_verify::JwtVerifyArgs),
     DiffView(diff_view::DiffViewArgs),
+    Evidence(evidence::EvidenceArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Review(review::ReviewArgs),
     Accept(review::AcceptArgs),
     Reject(review::RejectArgs),
+    Report(report::ReportArgs),
     Diff(diff::DiffArgs),
 }
 
@@ -48,11 +52,13 @@ impl Cli {
             Command::Compare(args) => args.run(),
             Command::JwtVerify(args) => args.run(),
             Command::DiffView(args) => args.run(),
+            Command::Evidence(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Review(args) => args.run(),
             Command::Accept(args) => args.run(),
             Command::Reject(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Diff(args) => args.run(),
         }
     }

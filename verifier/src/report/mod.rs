@@ -2,6 +2,7 @@
 
 pub mod groups;
 pub mod json;
+pub mod live;
 pub mod table;
 pub mod text;
 

@@ -1,0 +1,153 @@
+//! `verifier evidence`: put evidence together, hand it on, forget it.
+
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::Exit;
+use super::terminal::to_stdout;
+use crate::evidence::record::Evidence;
+use crate::evidence::store;
+
+/// Merge, export and prune the evidence of live traffic.
+#[derive(Debug, clap::Args)]
+pub struct EvidenceArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Fold the evidence of several proxies into a new file
+    Merge {
+        /// The file to write
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// The files to fold, redacted under one key
+        #[arg(value_name = "IN", required = true)]
+        inputs: Vec<PathBuf>,
+    },
+    /// Write all records to standard output, a JSON object a line
+    Export {
+        /// The evidence
+        #[arg(long, value_name = "FILE")]
+        evidence: PathBuf,
+    },
+    /// Forget runs and examples that are older
+    Prune {
+        /// The evidence; no proxy may be writing to it
+        #[arg(long, value_name = "FILE")]
+        evidence: PathBuf,
+        /// Such as `30d`, `12h` or `90m`
+        #[arg(long, value_name = "AGE", value_parser = parse_age_ms)]
+        older_than: i64,
+    },
+}
+
+impl EvidenceArgs {
+    /// Carries out the subcommand.
+    pub fn run(self) -> anyhow::Result<Exit> {
+        match self.action {
+            Action::Merge { out, inputs } => {
+                let mut all = Evidence::default();
+                for input in &inputs {
+                    let one = store::read(input)?;
+                    all.merge(one)
+                        .with_context(|| format!("{}: cannot merge", input.display()))?;
+                }
+                store::write(&out, &all)?;
+                to_stdout(|text| writeln!(text, "{} runs in {}", all.runs.len(), out.display()))?;
+            }
+            Action::Export { evidence } => {
+                let evidence = store::read(&evidence)?;
+                to_stdout(|out| export(&evidence, out))?;
+            }
+            Action::Prune {
+                evidence,
+                older_than,
+            } => {
+                let before = jiff::Timestamp::now()
+                    .as_millisecond()
+                    .saturating_sub(older_than);
+                let pruned = store::prune(&evidence, before)?;
+                to_stdout(|out| {
+                    writeln!(
+                        out,
+                        "forgot {} runs and {} examples",
+                        pruned.runs, pruned.samples
+                    )
+                })?;
+            }
+        }
+        Ok(Exit::Green)
+    }
+}
+
+/// One line of an export: what it is, its name, and the record.
+#[derive(Serialize)]
+struct Line<'e, T> {
+    record: &'static str,
+    id: &'e str,
+    value: &'e T,
+}
+
+fn export(evidence: &Evidence, out: &mut dyn io::Write) -> io::Result<()> {
+    fn lines<'e, T: Serialize + 'e>(
+        out: &mut dyn io::Write,
+        record: &'static str,
+        all: impl IntoIterator<Item = (&'e String, &'e T)>,
+    ) -> io::Result<()> {
+        for (id, value) in all {
+            serde_json::to_writer(&mut *out, &Line { record, id, value })?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+    lines(out, "run", &evidence.runs)?;
+    lines(out, "endpoint", &evidence.ledger.endpoints)?;
+    lines(out, "group", &evidence.ledger.groups)?;
+    lines(out, "shape", &evidence.ledger.shapes)
+}
+
+/// An age in milliseconds.
+fn parse_age_ms(text: &str) -> anyhow::Result<i64> {
+    let fault =
+        || anyhow!("`{text}` is no age: write a number with `d`, `h`, `m` or `s`, such as `30d`");
+    let unit = match text.chars().last() {
+        Some('d') => 86_400_000,
+        Some('h') => 3_600_000,
+        Some('m') => 60_000,
+        Some('s') => 1_000,
+        _ => return Err(fault()),
+    };
+    let number: i64 = text[..text.len() - 1].parse().map_err(|_| fault())?;
+    number
+        .checked_mul(unit)
+        .filter(|age| *age >= 0)
+        .ok_or_else(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_a_unit() {
+        for (text, expected) in [
+            ("30d", Some(2_592_000_000)),
+            ("12h", Some(43_200_000)),
+            ("0s", Some(0)),
+            ("30", None),
+            ("-1d", None),
+            ("d", None),
+            ("", None),
+            ("9999999999999999d", None),
+            ("1일", None),
+        ] {
+            assert_eq!(parse_age_ms(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+#![deny(clippy::disallowed_methods)]
+//! The report for programs. `findings` have the fields of a replay's and, since one stands for many
+//! exchanges, `count`.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::{LiveReport, Side, curl};
+use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
+use crate::report::json::SCHEMA;
+
+/// Writes `report`, indented, with a final line break.
+pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &value(report))?;
+    out.write_all(b"\n")
+}
+
+fn value(report: &LiveReport) -> Value {
+    let totals = report.totals();
+    let findings: Vec<Value> = report
+        .groups()
+        .into_iter()
+        .map(|(id, group)| finding(report, id, group))
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "command": "report",
+        "tool_version": env!("CARGO_PKG_VERSION"),
+        "evidence": report.path.display().to_string(),
+        "exit_code": report.exit() as u8,
+        "headline": report.headline(),
+        "live": report.is_live(),
+        "totals": {
+            "endpoints": totals.endpoints,
+            "endpoints_equal": totals.endpoints_equal,
+            "sent": totals.sent,
+            "compared": totals.compared,
+            "equal": totals.equal,
+            "different": totals.different,
+            "skipped": totals.skipped,
+            "lost": totals.lost,
+            "groups": totals.groups,
+            "exchanges_beyond_groups": report.evidence.ledger.beyond_groups(),
+            "broken_records": report.evidence.broken_records,
+        },
+        "findings": findings,
+        "endpoints": endpoints(report),
+        "shapes": report.evidence.ledger.shapes.values().collect::<Vec<_>>(),
+        "runs": report.evidence.runs.values().collect::<Vec<_>>(),
+        "gaps": report.gaps(),
+        "warnings": report.warnings(),
+    })
+}
+
+fn endpoints(report: &LiveReport) -> Vec<Value> {
+    let latency = |histogram: &Histogram| {
+        let edges: Vec<f64> = LATENCY_EDGES_US.iter().map(|&us| us as f64 / 1e6).collect();
+        json!({
+            "edges_s": edges,
+            "counts": histogram.counts,
+            "sum_s": histogram.sum_us as f64 / 1e6,
+        })
+    };
+    let lines = report.endpoints().into_iter().map(|line| {
+        let (record, tally) = (line.record, &line.record.tally);
+        json!({
+            "endpoint": line.name,
+            "sent": tally.sent,
+            "compared": tally.compared(),
+            "equal": tally.equal,
+            "different": tally.different,
+            "skipped": line.skipped,
+            "lost": line.lost,
+            "not_compared": tally.not_compared,
+            "equal_by_status": tally.equal_by_status,
+            "different_by_status": record.different_by_status,
+            "rules": record.rules,
+            "strayed": record.strayed,
+            "findings_not_listed": record.findings_not_listed,
+            "legacy_latency": latency(&tally.reference_latency),
+            "core_latency": latency(&tally.candidate_latency),
+        })
+    });
+    lines.collect()
+}
+
+fn finding(report: &LiveReport, id: &str, group: &Group) -> Value {
+    let key = &group.key;
+    let sample = group.samples.first();
+    let difference = sample.map(|sample| &sample.difference);
+    json!({
+        "endpoint": key.endpoint,
+        "case": null,
+        "method": sample.map(|sample| &sample.request.method),
+        "path": sample.map(|sample| &sample.request.target),
+        "location": difference.map_or(&key.place, |difference| &difference.location),
+        "kind": key.kind,
+        "reference": difference.and_then(|difference| difference.reference.as_ref()),
+        "candidate": difference.and_then(|difference| difference.candidate.as_ref()),
+        "relation": key.relation,
+        "severity": key.severity,
+        "group": key.place,
+        "rule": difference.and_then(|difference| difference.rule.as_ref()),
+        "detail": difference.and_then(|difference| difference.detail.as_ref()),
+        "count": group.exchanges,
+        "group_id": id,
+        "reference_status": key.statuses.reference,
+        "candidate_status": key.statuses.candidate,
+        "first_ms": group.first_ms,
+        "last_ms": group.last_ms,
+        "curl": sample.map(|sample| json!({
+            "legacy": curl(report, sample, Side::Legacy),
+            "core": curl(report, sample, Side::Core),
+        })),
+        "samples": group.samples.iter().map(|sample| json!({
+            "at_ms": sample.at_ms,
+            "traceparent": sample.traceparent,
+            "trace_url": report.trace_url(sample),
+            "request_id": sample.request_id,
+            "request": sample.request,
+            "reference": sample.reference,
+            "candidate": sample.candidate,
+            "difference": sample.difference,
+            "findings": sample.findings,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,341 @@
+//! The report on live traffic: what the evidence of one or several proxies shows, in one file a form.
+
+#![deny(clippy::disallowed_methods)]
+
+mod curl;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod text;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Exit;
+use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Run, Sample};
+use crate::severity::Severity;
+
+pub use curl::{Side, curl};
+
+/// Why requests are not compared on purpose, or because legacy gave nothing to hold against. Any other
+/// reason is a loss: something that should have been compared was not.
+const SKIPPED: [&str; 10] = [
+    "sampled_out",
+    "write",
+    "write_accepted",
+    "write_stopped",
+    "write_race",
+    "upgrade",
+    "legacy_error",
+    "legacy_overloaded",
+    "legacy_incomplete",
+    "request_incomplete",
+];
+
+/// Evidence with where it came from.
+#[derive(Debug)]
+pub struct LiveReport {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it.
+    pub evidence: Evidence,
+}
+
+/// One endpoint's line.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointLine<'e> {
+    /// Its name.
+    pub name: &'e str,
+    /// Its counts.
+    pub record: &'e EndpointRecord,
+    /// Not compared on purpose.
+    pub skipped: u64,
+    /// Not compared, but should have been.
+    pub lost: u64,
+}
+
+/// All endpoints together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveTotals {
+    /// Requests that went to legacy.
+    pub sent: u64,
+    /// Exchanges with a verdict.
+    pub compared: u64,
+    /// Of these, without a difference.
+    pub equal: u64,
+    /// Of these, with one.
+    pub different: u64,
+    /// Not compared on purpose.
+    pub skipped: u64,
+    /// Not compared, but should have been.
+    pub lost: u64,
+    /// Endpoints that were asked.
+    pub endpoints: usize,
+    /// Of these, compared without any difference.
+    pub endpoints_equal: usize,
+    /// Difference groups.
+    pub groups: usize,
+}
+
+impl LiveReport {
+    /// Whether some proxy is still adding to it.
+    pub fn is_live(&self) -> bool {
+        self.evidence
+            .runs
+            .values()
+            .any(|run| run.ended_ms.is_none() && !run.cut_off)
+    }
+
+    /// Endpoints by name.
+    pub fn endpoints(&self) -> Vec<EndpointLine<'_>> {
+        let live = self.is_live();
+        let lines = self.evidence.ledger.endpoints.iter().map(|(name, record)| {
+            let tally = &record.tally;
+            let skipped = skipped(tally);
+            let all: u64 = tally
+                .not_compared
+                .values()
+                .fold(0, |sum, n| sum.saturating_add(*n));
+            // While a proxy runs, a request without an end is under way.
+            let open = if live { 0 } else { tally.open() };
+            let lost = all.saturating_sub(skipped).saturating_add(open);
+            EndpointLine {
+                name,
+                record,
+                skipped,
+                lost,
+            }
+        });
+        lines.collect()
+    }
+
+    /// Groups: the worst first, then the most frequent.
+    pub fn groups(&self) -> Vec<(&str, &Group)> {
+        let all = self
+            .evidence
+            .ledger
+            .groups
+            .iter()
+            .map(|(id, group)| (id.as_str(), group));
+        let mut groups: Vec<_> = all.collect();
+        groups.sort_by(|(a_id, a), (b_id, b)| {
+            b.key
+                .severity
+                .cmp(&a.key.severity)
+                .then(b.exchanges.cmp(&a.exchanges))
+                .then(a_id.cmp(b_id))
+        });
+        groups
+    }
+
+    /// Counts everything.
+    pub fn totals(&self) -> LiveTotals {
+        let mut totals = LiveTotals {
+            groups: self.evidence.ledger.groups.len(),
+            ..LiveTotals::default()
+        };
+        for line in self.endpoints() {
+            let tally = &line.record.tally;
+            totals.sent = totals.sent.saturating_add(tally.sent);
+            totals.compared = totals.compared.saturating_add(tally.compared());
+            totals.equal = totals.equal.saturating_add(tally.equal);
+            totals.different = totals.different.saturating_add(tally.different);
+            totals.skipped = totals.skipped.saturating_add(line.skipped);
+            totals.lost = totals.lost.saturating_add(line.lost);
+            totals.endpoints += 1;
+            totals.endpoints_equal += usize::from(tally.equal > 0 && tally.different == 0);
+        }
+        totals
+    }
+
+    /// Worst severity of all groups.
+    pub fn severity(&self) -> Option<Severity> {
+        self.evidence
+            .ledger
+            .groups
+            .values()
+            .map(|group| group.key.severity)
+            .max()
+    }
+
+    /// Why the evidence is not the whole truth, in full sentences.
+    pub fn gaps(&self) -> Vec<String> {
+        let mut gaps = Vec::new();
+        let mut gap = |count: u64, text: &str| {
+            if count > 0 {
+                gaps.push(format!("{count} {text}"));
+            }
+        };
+        let totals = self.totals();
+        gap(
+            totals.lost,
+            "requests should have been compared and were not (see the reasons)",
+        );
+        let runs = || self.evidence.runs.values();
+        let count = |runs: usize| runs as u64;
+        gap(
+            count(runs().filter(|run| run.cut_off).count()),
+            "proxies ended without notice; each lost at most its last second of evidence",
+        );
+        gap(
+            self.evidence.broken_records,
+            "records of the evidence are damaged and left out",
+        );
+        let aside = runs().fold(0u64, |sum, run| sum.saturating_add(run.files_set_aside));
+        gap(
+            aside,
+            "files of earlier evidence could not be read and were set aside",
+        );
+        gaps
+    }
+
+    /// What a reader should know besides.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let ledger = &self.evidence.ledger;
+        let beyond = ledger.beyond_groups();
+        if beyond > 0 {
+            warnings.push(format!(
+                "{beyond} more exchanges differ in groups beyond the {} that are kept",
+                ledger.groups.len()
+            ));
+        }
+        if ledger.shapes_cut {
+            warnings.push(format!(
+                "more than {} request shapes; the rest is not listed",
+                ledger.shapes.len()
+            ));
+        }
+        let late = self
+            .evidence
+            .runs
+            .values()
+            .fold(0u64, |sum, run| sum.saturating_add(run.late));
+        if late > 0 {
+            warnings.push(format!(
+                "the evidence of {late} exchanges was written late: the disk was full or failing"
+            ));
+        }
+        let writes: u64 = ledger
+            .endpoints
+            .values()
+            .flat_map(|record| {
+                ["write", "write_accepted", "write_stopped"]
+                    .into_iter()
+                    .filter_map(|reason| record.tally.not_compared.get(reason))
+            })
+            .fold(0, |sum, n| sum.saturating_add(*n));
+        if writes > 0 {
+            warnings.push(format!(
+                "{writes} writes were not shown to core: with databases of their own, reads after them may differ"
+            ));
+        }
+        warnings
+    }
+
+    /// Differences come before gaps; evidence without a comparison is a gap.
+    pub fn exit(&self) -> Exit {
+        let totals = self.totals();
+        if totals.different > 0 || totals.groups > 0 {
+            Exit::Differences
+        } else if totals.compared == 0 || !self.gaps().is_empty() {
+            Exit::Incomplete
+        } else {
+            Exit::Green
+        }
+    }
+
+    /// The verdict in one line.
+    pub fn headline(&self) -> String {
+        let totals = self.totals();
+        let lost = match totals.lost {
+            0 => String::new(),
+            lost => format!(", {lost} lost"),
+        };
+        let counts = format!(
+            "{} of {} requests compared{lost}",
+            totals.compared, totals.sent
+        );
+        match self.exit() {
+            Exit::Differences => format!(
+                "DIFFERENT  {} exchanges differ in {} groups; {counts}",
+                totals.different, totals.groups
+            ),
+            Exit::Green => format!("EQUAL  {counts}, no difference"),
+            Exit::Usage | Exit::Incomplete => {
+                format!("INCOMPLETE  no difference seen, but {counts}")
+            }
+        }
+    }
+
+    /// The base address of a side, as the last run knew it.
+    fn address(&self, side: Side) -> &str {
+        let last = self.evidence.runs.values().max_by_key(|run| run.started_ms);
+        last.map_or("", |run| match side {
+            Side::Legacy => run.legacy.as_str(),
+            Side::Core => run.core.as_str(),
+        })
+    }
+
+    /// Where the trace of a sample can be looked at, if a run said where traces are.
+    pub fn trace_url(&self, sample: &Sample) -> Option<String> {
+        let trace_id = sample.traceparent.as_deref()?.split('-').nth(1)?;
+        let template = self
+            .evidence
+            .runs
+            .values()
+            .find_map(|run| run.trace_url.as_deref())?;
+        Some(template.replace("{trace_id}", trace_id))
+    }
+}
+
+fn skipped(tally: &EndpointTally) -> u64 {
+    let counts = tally
+        .not_compared
+        .iter()
+        .filter(|(reason, _)| SKIPPED.contains(&reason.as_str()));
+    counts.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+/// A quantile of a histogram for a reader: an upper bound.
+fn quantile_text(histogram: &crate::evidence::record::Histogram, q: f64) -> String {
+    match histogram.quantile(q) {
+        Some(edge) if edge < Duration::from_secs(1) => format!("≤{} ms", edge.as_secs_f64() * 1e3),
+        Some(edge) => format!("≤{} s", edge.as_secs_f64()),
+        None if histogram.total() == 0 => "-".to_owned(),
+        None => ">10 s".to_owned(),
+    }
+}
+
+/// Milliseconds since 1970 for a reader.
+fn moment(ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Err(_) => format!("{ms} ms"),
+    }
+}
+
+/// What a run says of itself, in one line.
+fn run_line(run: &Run) -> String {
+    let end = match run.ended_ms {
+        Some(end) => format!("to {}", moment(end)),
+        None if run.cut_off => format!("cut off after {}", moment(run.written_ms)),
+        None => format!("still running, last written {}", moment(run.written_ms)),
+    };
+    let version = |version: &Option<String>| match version {
+        Some(version) => format!(" {version}"),
+        None => String::new(),
+    };
+    format!(
+        "{} {end}; legacy {}{}, core {}{}",
+        moment(run.started_ms),
+        run.legacy,
+        version(&run.legacy_version),
+        run.core,
+        version(&run.core_version)
+    )
+}
+
+#[cfg(test)]
+mod tests;
