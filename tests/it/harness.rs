@@ -159,6 +159,7 @@ pub(crate) struct Run {
     pub(crate) pending_dir: Option<PathBuf>,
     pub(crate) legacy_goldens_only: bool,
     pub(crate) timeout: Duration,
+    pub(crate) shuffle: Option<u64>,
 }
 
 impl Default for Run {
@@ -171,6 +172,7 @@ impl Default for Run {
             pending_dir: None,
             legacy_goldens_only: false,
             timeout: Duration::from_secs(30),
+            shuffle: None,
         }
     }
 }
@@ -190,7 +192,7 @@ impl Run {
             jobs: self.jobs,
             run: RunId::now(),
             today: ZonedDateTime::now().date(),
-            shuffle: None,
+            shuffle: self.shuffle,
         };
         let runner = Arc::new(Runner::new(Arc::clone(&catalogue), target, config));
         (catalogue, selected, runner)

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod cli;
+mod explained;
 mod goldens;
 mod harness;
 mod record;
