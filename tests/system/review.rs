@@ -60,6 +60,7 @@ const ROOMS: Run = Run {
     pending_dir: None,
     legacy_goldens_only: false,
     timeout: std::time::Duration::from_secs(30),
+    shuffle: None,
 };
 const DIFFERING: [&str; 5] = [
     "rooms_get.snap",
