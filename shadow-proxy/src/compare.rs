@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::HeaderMap;
 use verifier::exchange::{Answer, Exchange, Observation, Tokens};
 use verifier::rules::Rules;
 use verifier::verdict::{Difference, Outcome, Verdict, judge};
 
+use crate::capture::Chunks;
 use crate::counters::{Reason, Ticket};
+use crate::evidence::EvidenceWriter;
 use crate::sink::{Pair, Side};
 use crate::upstream::Address;
 
@@ -85,6 +88,7 @@ pub(crate) struct Comparer {
     reference_origin: String,
     candidate_origin: String,
     findings: Arc<Findings>,
+    evidence: Option<EvidenceWriter>,
 }
 
 impl Comparer {
@@ -93,17 +97,33 @@ impl Comparer {
         legacy: &Address,
         core: &Address,
         findings: Arc<Findings>,
+        evidence: Option<EvidenceWriter>,
     ) -> Self {
         Self {
             rules,
             reference_origin: legacy.origin(),
             candidate_origin: core.origin(),
             findings,
+            evidence,
+        }
+    }
+
+    /// Writes evidence if it is time.
+    pub(crate) fn look(&mut self) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.look();
+        }
+    }
+
+    /// Writes the rest of the evidence.
+    pub(crate) fn finish(&mut self) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.finish();
         }
     }
 
     /// Judges a pair and settles its ticket.
-    pub(crate) fn compare(&self, ticket: Ticket, pair: Pair) {
+    pub(crate) fn compare(&mut self, ticket: Ticket, pair: Pair) {
         let endpoint = ticket.endpoint().name().to_owned();
         let raced = pair.raced;
         let statuses = (
@@ -111,14 +131,13 @@ impl Comparer {
             pair.candidate.status.as_u16(),
         );
         let exchange = self.exchange(&endpoint, &pair);
-        drop(pair);
+        let both = (pair.reference.status, pair.candidate.status);
+        let (request, request_body) = (pair.head.headers, pair.request_body);
+        drop((pair.reference, pair.candidate));
         // Bodies are hostile until proved otherwise: a fault that one of them finds in the comparison
         // must cost this pair its verdict and not all later ones theirs.
         let verdict = catch_unwind(AssertUnwindSafe(|| judge(&exchange, &self.rules)));
-        let Ok(Verdict {
-            outcome, findings, ..
-        }) = verdict
-        else {
+        let Ok(verdict) = verdict else {
             tracing::error!(
                 endpoint,
                 "a comparison failed; its pair counts as inconclusive"
@@ -126,11 +145,15 @@ impl Comparer {
             ticket.not_compared(Reason::Inconclusive);
             return;
         };
-        match outcome {
-            Outcome::Match => ticket.compared(true),
+        match verdict.outcome {
+            Outcome::Match => {
+                self.keep(&request, request_body.as_ref(), &exchange, &verdict);
+                ticket.equal(both.0, both.1);
+            }
             Outcome::Inconclusive(_) => ticket.not_compared(Reason::Inconclusive),
             Outcome::Mismatch => {
-                let mut groups: Vec<_> = findings
+                let mut groups: Vec<_> = verdict
+                    .findings
                     .iter()
                     .map(|finding| group(&endpoint, statuses, finding))
                     .collect();
@@ -145,8 +168,33 @@ impl Comparer {
                 for group in groups {
                     self.findings.add(group);
                 }
+                self.keep(&request, request_body.as_ref(), &exchange, &verdict);
                 ticket.compared(false);
             }
+        }
+    }
+
+    /// Gives a verdict to the evidence. Redaction walks the same hostile bodies as the comparison.
+    fn keep(
+        &mut self,
+        request: &HeaderMap,
+        body: Option<&Chunks>,
+        exchange: &Exchange,
+        verdict: &Verdict,
+    ) {
+        let Some(evidence) = &mut self.evidence else {
+            return;
+        };
+        let body = body.map(Chunks::joined);
+        let kept = catch_unwind(AssertUnwindSafe(|| {
+            evidence.record(request, body.as_deref(), exchange, verdict);
+        }));
+        if kept.is_err() {
+            tracing::error!(
+                endpoint = exchange.endpoint,
+                "an exchange could not be taken as evidence"
+            );
+            evidence.lost_one();
         }
     }
 

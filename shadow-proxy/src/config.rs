@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use verifier::catalogue::{Catalogue, CatalogueError};
 
 use crate::client_io::Patience;
+use crate::evidence::EvidenceConfig;
 use crate::framing::Limits;
 use crate::sample::Share;
 use crate::sentinel::SentinelConfig;
@@ -29,6 +30,8 @@ pub struct Config {
     pub core: Option<String>,
     /// The catalogue that names the endpoints and says what may differ.
     pub catalog: Option<PathBuf>,
+    /// Where evidence goes.
+    pub evidence: EvidenceConfig,
     /// Where clients connect.
     pub listen: SocketAddr,
     /// Where operators and Prometheus connect.
@@ -61,6 +64,7 @@ impl Default for Config {
             legacy: None,
             core: None,
             catalog: None,
+            evidence: EvidenceConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8088)),
             admin: SocketAddr::from(([127, 0, 0, 1], 8089)),
             threads: 1,
@@ -435,7 +439,7 @@ impl Config {
 }
 
 /// An address as it may be shown: what stands before `@` could be a password.
-fn without_user(address: &str) -> String {
+pub(crate) fn without_user(address: &str) -> String {
     let start = address.find("://").map_or(0, |at| at + 3);
     let end = address[start..]
         .find('/')

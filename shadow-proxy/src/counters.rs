@@ -2,12 +2,12 @@
 //! ends in exactly one of these counts.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use crate::route::{self, Routes};
 
@@ -156,6 +156,10 @@ pub struct Endpoint {
     equal: AtomicU64,
     different: AtomicU64,
     not_compared: [AtomicU64; Reason::ALL.len()],
+    /// Without a difference, by the status of both from 100 on.
+    equal_status: Box<[AtomicU64]>,
+    /// Without one that counts although the statuses differ, which a rule must have excused.
+    excused_status: Mutex<BTreeMap<(u16, u16), u64>>,
     legacy_latency: Latency,
     core_latency: Latency,
 }
@@ -196,6 +200,8 @@ impl Endpoint {
             equal: AtomicU64::new(0),
             different: AtomicU64::new(0),
             not_compared: Default::default(),
+            equal_status: (100..600).map(|_status| AtomicU64::new(0)).collect(),
+            excused_status: Mutex::default(),
             legacy_latency: Latency::default(),
             core_latency: Latency::default(),
         })
@@ -214,6 +220,23 @@ impl Endpoint {
     /// How long core took to begin its answers.
     pub fn core_latency(&self) -> &Latency {
         &self.core_latency
+    }
+
+    /// Exchanges without a difference, by legacy's status and core's. A status above 599 is not told
+    /// apart.
+    pub fn equal_by_status(&self) -> BTreeMap<(u16, u16), u64> {
+        let mut all = self
+            .excused_status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for (status, count) in (100..).zip(&self.equal_status) {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                all.insert((status, status), count);
+            }
+        }
+        all
     }
 
     /// The counts now.
@@ -259,6 +282,24 @@ impl Ticket {
 
     pub(crate) fn core_took(&self, took: Duration) {
         self.endpoint.core_latency.record(took);
+    }
+
+    /// Both gave these statuses, and nothing that counts differs.
+    pub(crate) fn equal(self, reference: StatusCode, candidate: StatusCode) {
+        let status = usize::from(reference.as_u16());
+        if reference != candidate {
+            let mut excused = self
+                .endpoint
+                .excused_status
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *excused
+                .entry((reference.as_u16(), candidate.as_u16()))
+                .or_default() += 1;
+        } else if let Some(count) = self.endpoint.equal_status.get(status.saturating_sub(100)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.compared(true);
     }
 
     pub(crate) fn compared(mut self, equal: bool) {
@@ -374,6 +415,10 @@ impl Counters {
     /// Verdicts that could not be written to the evidence store.
     pub fn evidence_lost(&self) -> u64 {
         self.evidence_lost.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn lose_evidence(&self, exchanges: u64) {
+        self.evidence_lost.fetch_add(exchanges, Ordering::Relaxed);
     }
 
     /// Finds or adds the endpoint called `name`.

@@ -1,7 +1,9 @@
 //! What one thread has: its own pools, its own places for shadows, its share of the counts. Lanes
 //! share nothing that one of them could wait for.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +15,13 @@ use tokio::sync::Notify;
 use crate::capture::Budget;
 use crate::client_io::Patience;
 use crate::config::ShadowConfig;
-use crate::counters::{Counters, Endpoints, Reason};
+use crate::counters::{Counters, Endpoints, Reason, Ticket};
 use crate::forward::SendError;
 use crate::framing::Limits;
 use crate::race::WriteClock;
 use crate::route::Routes;
 use crate::sample::Share;
-use crate::sink::Sink;
+use crate::sink::{Pair, Sink};
 use crate::tls::Acceptor;
 use crate::upstream::{Address, LinkLimits, Upstream};
 use crate::watch::Sweep;
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) core: Arc<Address>,
     pub(crate) core_links: LinkLimits,
     pub(crate) tls: Option<Acceptor>,
+    /// Whether evidence is kept.
+    pub(crate) evidence: bool,
     /// How long accepted requests may take to be answered once the proxy is to stop.
     pub(crate) drain: Duration,
 }
@@ -76,6 +80,8 @@ pub(crate) struct Lane {
     pub(crate) drain: Notify,
     legacy_down: Cell<bool>,
     core_down: Cell<Option<Reason>>,
+    /// Kinds of request that went the long way already, by hash.
+    shapes_seen: RefCell<HashSet<u64>>,
 }
 
 impl Lane {
@@ -110,7 +116,29 @@ impl Lane {
             drain: Notify::new(),
             legacy_down: Cell::new(false),
             core_down: Cell::new(None),
+            shapes_seen: RefCell::default(),
         })
+    }
+
+    /// Whether evidence is kept and this lane has not yet seen a request that asks like this one: the
+    /// comparing thread writes down how clients ask, so the first of a kind goes there even when the
+    /// answers are equal.
+    pub(crate) fn is_new_request(&self, ticket: &Ticket, pair: &Pair) -> bool {
+        /// More kinds than this and clients make them up.
+        const MAX_SHAPES: usize = 4_096;
+        if !self.settings.evidence {
+            return false;
+        }
+        let mut seen = self.shapes_seen.borrow_mut();
+        if seen.len() >= MAX_SHAPES {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        ticket.endpoint().name().hash(&mut hasher);
+        for pair in pair.head.uri.query().unwrap_or("").split('&') {
+            pair.split('=').next().hash(&mut hasher);
+        }
+        seen.insert(hasher.finish())
     }
 
     /// Notes that legacy failed a client; logged when it begins, not once a request.

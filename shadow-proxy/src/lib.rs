@@ -12,6 +12,7 @@ mod client_io;
 mod compare;
 pub mod config;
 pub mod counters;
+pub mod evidence;
 mod forward;
 pub mod framing;
 mod lane;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use shadow_proxy::config::{ADMIN, LISTEN};
 use shadow_proxy::{Config, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,6 +54,12 @@ struct Serve {
     /// The catalogue of endpoints: names for reports, and what may differ
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
+    /// Where differences are written down; without it nothing is stored
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// The key that hides personal values in it, kept in another folder [default: a random one]
+    #[arg(long, value_name = "FILE")]
+    redaction_key_file: Option<PathBuf>,
     /// Share of users to shadow, 0 to 100 [default: 100]
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
@@ -117,6 +123,8 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         .build()?;
     let (mut terminate, mut interrupt, mut hang_up) = {
         let _inside = runtime.enter();
+        // Taken so that a file at its size limit is an error to count and not the end of the proxy.
+        let _file_too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         (
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
@@ -131,6 +139,9 @@ fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         proxy.listen(),
         proxy.admin()
     )?;
+    for notice in proxy.notices() {
+        tracing::warn!("{notice}");
+    }
     if !enough_files {
         tracing::warn!(
             "fewer files may be open than `client.max_connections` needs: raise the limit or lower it"
@@ -192,6 +203,15 @@ fn configured(args: &Serve) -> anyhow::Result<Config> {
     }
     if args.catalog.is_some() {
         config.catalog.clone_from(&args.catalog);
+    }
+    if args.evidence.is_some() {
+        config.evidence.file.clone_from(&args.evidence);
+    }
+    if args.redaction_key_file.is_some() {
+        config
+            .evidence
+            .redaction_key_file
+            .clone_from(&args.redaction_key_file);
     }
     config.listen = args.listen.unwrap_or(config.listen);
     config.admin = args.admin.unwrap_or(config.admin);

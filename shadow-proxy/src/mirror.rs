@@ -158,8 +158,8 @@ async fn run(lane: &Rc<Lane>, job: Job) {
     };
     lane.core_answered();
     // Cheaper here than a hand-over: most pairs end with one comparison of bytes.
-    if pair.plainly_equal() {
-        ticket.compared(true);
+    if pair.plainly_equal() && !lane.is_new_request(&ticket, &pair) {
+        ticket.equal(pair.reference.status, pair.candidate.status);
     } else {
         lane.sink.hand_over(ticket, pair);
     }
@@ -182,6 +182,7 @@ async fn copy(
     passing: Passing,
 ) -> Result<Pair, Reason> {
     let limit = lane.settings.shadow.timeout();
+    let mut request_body = None;
     let (request, repeat) = match request_copy {
         None => (RequestBody::Empty, true),
         Some(copy) => {
@@ -193,7 +194,9 @@ async fn copy(
                     End::Open | End::Broken | End::Whole => Reason::RequestIncomplete,
                 })?;
             let announced = head.headers.contains_key(header::CONTENT_LENGTH);
-            (RequestBody::copied(&chunks, announced), false)
+            let request = RequestBody::copied(&chunks, announced);
+            request_body = Some(chunks);
+            (request, false)
         }
     };
     let core = ask(lane, &lane.core, &head, request, repeat).await?;
@@ -216,6 +219,7 @@ async fn copy(
     Ok(Pair {
         raced: since.is_some_and(|since| clock.raced(since)),
         head,
+        request_body,
         reference: Side {
             status,
             headers,
@@ -246,6 +250,7 @@ async fn probe(
     Ok(Pair {
         raced: lane.settings.write_clock.raced(since),
         head,
+        request_body: None,
         reference,
         candidate,
     })

@@ -18,6 +18,7 @@ use crate::capture::Budget;
 use crate::compare::{Comparer, Findings};
 use crate::config::{Config, ConfigError, LinkConfig, TlsConfig, parse_address};
 use crate::counters::Counters;
+use crate::evidence::{EvidenceError, EvidenceWriter};
 use crate::lane::{Lane, Settings};
 use crate::listen;
 use crate::route::Routes;
@@ -44,6 +45,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Evidence cannot be kept where it should.
+    #[error("evidence cannot be kept")]
+    Evidence(#[from] EvidenceError),
     /// The system gives no thread or event queue.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -61,6 +65,7 @@ pub struct Proxy {
     comparer: JoinHandle<()>,
     tls: Option<TlsConfig>,
     acceptor: Option<Acceptor>,
+    notices: Vec<String>,
 }
 
 impl Proxy {
@@ -98,11 +103,13 @@ impl Proxy {
             pairs: config.shadow.max_queued_pairs,
             bytes: config.shadow.max_held_bytes,
         };
+        let (evidence, notices) = EvidenceWriter::open(config, catalogue.as_ref(), &counters)?;
         let comparer = Comparer::new(
             rules,
             &settings.legacy,
             &settings.core,
             Arc::clone(&findings),
+            evidence,
         );
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();
@@ -133,6 +140,7 @@ impl Proxy {
             comparer,
             tls: config.tls.clone(),
             acceptor,
+            notices,
         })
     }
 
@@ -144,6 +152,11 @@ impl Proxy {
     /// Where the admin port is.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// What an operator should read once clients are served.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// The counts so far.
@@ -254,6 +267,7 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
             .map(tls::acceptor)
             .transpose()?
             .map(Acceptor::new),
+        evidence: config.evidence.file.is_some(),
         drain: Duration::from_millis(config.drain_ms),
     })
 }

@@ -31,6 +31,8 @@ pub(crate) struct Pair {
     /// Whether a write was under way while this read was.
     pub(crate) raced: bool,
     pub(crate) head: Head,
+    /// The request's body, if it has one.
+    pub(crate) request_body: Option<Chunks>,
     pub(crate) reference: Side,
     pub(crate) candidate: Side,
 }
@@ -58,7 +60,8 @@ impl Pair {
     /// Bytes that the pair keeps alive, roughly.
     fn weight(&self) -> usize {
         const HEADS: usize = 4096;
-        HEADS + self.reference.body.len() + self.candidate.body.len()
+        let request = self.request_body.as_ref().map_or(0, Chunks::len);
+        HEADS + request + self.reference.body.len() + self.candidate.body.len()
     }
 }
 
@@ -152,7 +155,10 @@ impl Sink {
 }
 
 /// Starts the thread that compares. It ends when every [`Sink`] is gone and all pairs are judged.
-pub(crate) fn start(limits: QueueLimits, comparer: Comparer) -> io::Result<(Sink, JoinHandle<()>)> {
+pub(crate) fn start(
+    limits: QueueLimits,
+    mut comparer: Comparer,
+) -> io::Result<(Sink, JoinHandle<()>)> {
     let (sender, receiver) = mpsc::channel();
     let queue = Arc::new(Queue {
         pairs: AtomicUsize::new(0),
@@ -163,7 +169,7 @@ pub(crate) fn start(limits: QueueLimits, comparer: Comparer) -> io::Result<(Sink
     let shared = Arc::clone(&queue);
     let thread = thread::Builder::new()
         .name("compare".to_owned())
-        .spawn(move || compare_all(&shared, &receiver, &comparer))?;
+        .spawn(move || compare_all(&shared, &receiver, &mut comparer))?;
     // Only this place sets it, once.
     let _already = queue.comparer.set(thread.thread().clone());
     Ok((Sink { queue, sender }, thread))
@@ -174,11 +180,12 @@ const NAP: Duration = Duration::from_millis(500);
 /// How much nicer the comparer is than the lanes, which serve clients.
 const NICER: i32 = 10;
 
-fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Pair)>, comparer: &Comparer) {
+fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Pair)>, comparer: &mut Comparer) {
     if let Err(error) = rustix::process::nice(NICER) {
         tracing::warn!(%error, "the comparing thread keeps the usual priority");
     }
     loop {
+        comparer.look();
         match receiver.try_recv() {
             Ok((ticket, pair)) => {
                 let weight = pair.weight();
@@ -188,7 +195,7 @@ fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Pair)>, comparer: &Co
                 queue.bytes.fetch_sub(weight, Ordering::Relaxed);
             }
             Err(TryRecvError::Empty) => thread::park_timeout(NAP),
-            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Disconnected) => return comparer.finish(),
         }
     }
 }

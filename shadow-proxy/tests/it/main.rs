@@ -5,6 +5,7 @@
 
 mod bounds;
 mod client_path;
+mod evidence;
 mod framing;
 mod shadow;
 mod stopping;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crate::upstream::{Upstream, ok};
 use crate::wire::Wire;
 
-struct Program {
+pub(crate) struct Program {
     child: Child,
     stderr: BufReader<ChildStderr>,
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     admin: SocketAddr,
 }
 
@@ -27,12 +27,30 @@ fn program(args: &[&str]) -> Command {
 }
 
 impl Program {
-    fn start(legacy: &Upstream, core: &Upstream, more: &[&str]) -> Self {
+    pub(crate) fn start(legacy: &Upstream, core: &Upstream, more: &[&str]) -> Self {
+        Self::start_under("true", legacy, core, more)
+    }
+
+    /// Starts it after a shell's `prelude`, such as a limit it is to live under.
+    pub(crate) fn start_under(
+        prelude: &str,
+        legacy: &Upstream,
+        core: &Upstream,
+        more: &[&str],
+    ) -> Self {
         let (legacy, core) = (legacy.url(), core.url());
         let mut args = vec!["--legacy", &legacy, "--core", &core];
         args.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         args.extend(more);
-        let mut child = program(&args).spawn().expect("the program starts");
+        let script = format!("{prelude} && exec \"$0\" \"$@\"");
+        let mut child = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_shadow-proxy")])
+            .args(&args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
         stderr.read_line(&mut line).expect("a line");
@@ -52,7 +70,11 @@ impl Program {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn metrics(&self) -> String {
+        Wire::connect(self.admin).get("/metrics").text().to_owned()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -64,7 +86,7 @@ impl Program {
     }
 
     /// Waits for its end, at most for `limit`.
-    fn end(mut self, limit: Duration) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self, limit: Duration) -> (ExitStatus, String) {
         let deadline = Instant::now() + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {

@@ -1,0 +1,320 @@
+//! R8, R19, R20, R28: what is written down, what never is, and what becomes of it when the disk or the
+//! process fails.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use shadow_proxy::evidence::EvidenceConfig;
+use shadow_proxy::{Config, Proxy};
+use verifier::evidence::record::Evidence;
+use verifier::evidence::store;
+use verifier::report::Exit;
+use verifier::report::live::LiveReport;
+
+use crate::stopping::Program;
+use crate::upstream::Upstream;
+use crate::wire::{LIMIT, Wire};
+use crate::{client, config, settled};
+
+/// A service whose answers hold what no file may.
+fn service(id: u32) -> Upstream {
+    Upstream::answering(move |_| {
+        let body = format!(
+            r#"{{"id":{id},"name":"Hong Gildong","phone":"010-1234-5678","memo":"call me","status":"NORMAL"}}"#
+        );
+        json(&body, "Set-Cookie: S=cookie-s3cr3t\r\n")
+    })
+}
+
+fn json(body: &str, more: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    format!("{head}{more}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+fn with_evidence(legacy: &Upstream, core: &Upstream, file: &Path) -> Proxy {
+    let key = file.with_file_name("..").join("redaction.key");
+    std::fs::write(&key, "0123456789abcdef0123456789abcdef").expect("a file");
+    let evidence = EvidenceConfig {
+        file: Some(file.to_owned()),
+        redaction_key_file: Some(key),
+        ..EvidenceConfig::default()
+    };
+    Proxy::start(&Config {
+        evidence,
+        ..config(legacy, core)
+    })
+    .expect("a good configuration")
+}
+
+fn ask(wire: &mut Wire, target: &str) {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer token-s3cr3t\r\nCookie: S=cookie-s3cr3t\r\nX-Request-Id: req-0001-abcdef\r\n\r\n"
+    );
+    assert_eq!(wire.ask(request).status(), 200);
+}
+
+fn read_when(file: &Path, good: impl Fn(&Evidence) -> bool) -> Evidence {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Ok(evidence) = store::read(file)
+            && good(&evidence)
+        {
+            return evidence;
+        }
+        assert!(Instant::now() < deadline, "the evidence does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn evidence_tells_every_request_and_holds_nothing_in_clear() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("evidence/live.db");
+    std::fs::create_dir(folder.path().join("evidence")).expect("a folder");
+    let (legacy, core) = (service(1), service(2));
+    let proxy = with_evidence(&legacy, &core, &file);
+    let mut wire = client(&proxy);
+    for number in 0..20 {
+        ask(
+            &mut wire,
+            &format!("/api/rooms/{number}?search=Hong&page=0&token=query-s3cr3t"),
+        );
+    }
+    settled(&proxy, 20);
+    drop(wire);
+    assert!(proxy.stop());
+
+    let evidence = store::read(&file).expect("evidence");
+    let record = &evidence.ledger.endpoints["GET /api/rooms/{id}"];
+    assert_eq!((record.tally.sent, record.tally.different), (20, 20));
+    assert_eq!(record.tally.reference_latency.total(), 20);
+    let group = evidence
+        .ledger
+        .groups
+        .values()
+        .next()
+        .expect("a difference");
+    assert_eq!((evidence.ledger.groups.len(), group.exchanges), (1, 20));
+    assert_eq!(group.key.place, "/id");
+    let sample = &group.samples[0];
+    assert_eq!(sample.difference.candidate.as_deref(), Some("2"));
+    assert_eq!(sample.request_id.as_deref(), Some("req-0001-abcdef"));
+    assert!(
+        sample.request.target.starts_with("/api/rooms/"),
+        "{}",
+        sample.request.target
+    );
+    let shape = evidence.ledger.shapes.values().next().expect("a shape");
+    assert_eq!(shape.query, ["page:int-text", "search:text", "token:text"]);
+    let report = LiveReport {
+        path: file.clone(),
+        evidence,
+    };
+    assert_eq!(report.exit(), Exit::Differences);
+
+    for entry in std::fs::read_dir(file.parent().expect("a folder")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let bytes = std::fs::read(&path).expect("a file");
+        for secret in ["Gildong", "010-1234", "s3cr3t", "call me", "Hong"] {
+            let found = bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            assert!(!found, "{} holds `{secret}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn equal_traffic_is_counted_and_its_shapes_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("evidence/live.db");
+    std::fs::create_dir(folder.path().join("evidence")).expect("a folder");
+    let (legacy, core) = (service(1), service(1));
+    let proxy = with_evidence(&legacy, &core, &file);
+    let mut wire = client(&proxy);
+    for number in 0..30 {
+        ask(
+            &mut wire,
+            if number % 2 == 0 {
+                "/api/rooms/1?page=0"
+            } else {
+                "/api/rooms/1?size=2"
+            },
+        );
+    }
+    settled(&proxy, 30);
+    let running = read_when(&file, |evidence| {
+        evidence
+            .ledger
+            .endpoints
+            .values()
+            .any(|e| e.tally.equal == 30)
+    });
+    let report = LiveReport {
+        path: file.clone(),
+        evidence: running,
+    };
+    assert!(report.is_live());
+    assert_eq!(report.exit(), Exit::Green);
+    drop(wire);
+    assert!(proxy.stop());
+    let evidence = store::read(&file).expect("evidence");
+    let record = &evidence.ledger.endpoints["GET /api/rooms/{id}"];
+    let statuses: Vec<String> = record
+        .tally
+        .equal_by_status
+        .iter()
+        .map(|(pair, count)| format!("{pair}: {count}"))
+        .collect();
+    assert_eq!(statuses, ["200 200: 30"]);
+    assert_eq!(evidence.ledger.shapes.len(), 2);
+    let report = LiveReport {
+        path: file,
+        evidence,
+    };
+    assert!(!report.is_live());
+    assert_eq!(report.exit(), Exit::Green);
+}
+
+#[test]
+fn r28_after_a_kill_the_next_start_serves_and_counts_what_was_cut_off() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("live.db");
+    let path = file.to_str().expect("a plain path");
+    let (legacy, core) = (service(1), service(2));
+    let program = Program::start(&legacy, &core, &["--evidence", path]);
+    let mut wire = Wire::connect(program.listen);
+    for number in 0..10 {
+        ask(&mut wire, &format!("/api/rooms/{number}"));
+    }
+    read_when(&file, |evidence| {
+        evidence
+            .ledger
+            .groups
+            .values()
+            .any(|group| group.exchanges == 10)
+    });
+    program.signal("-KILL");
+    let (status, _) = program.end(LIMIT);
+    assert!(!status.success());
+    let report = LiveReport {
+        path: file.clone(),
+        evidence: store::read(&file).expect("evidence"),
+    };
+    assert!(!report.gaps().is_empty());
+
+    let program = Program::start(&legacy, &core, &["--evidence", path]);
+    let mut wire = Wire::connect(program.listen);
+    ask(&mut wire, "/api/rooms/1");
+    drop(wire);
+    program.signal("-TERM");
+    let (status, log) = program.end(LIMIT);
+    assert!(status.success(), "{log}");
+    assert!(
+        log.contains("1 earlier proxies ended without notice"),
+        "{log}"
+    );
+    let evidence = store::read(&file).expect("evidence");
+    assert_eq!(evidence.runs.values().filter(|run| run.cut_off).count(), 1);
+    assert_eq!(
+        evidence
+            .ledger
+            .groups
+            .values()
+            .map(|group| group.exchanges)
+            .sum::<u64>(),
+        11
+    );
+}
+
+#[test]
+fn r8_a_file_that_may_not_grow_costs_evidence_and_no_traffic() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("live.db");
+    let path = file.to_str().expect("a plain path");
+    // A group of its own for every request, so that the evidence grows.
+    let varied = |side: u32| {
+        Upstream::answering(move |request| {
+            let name = request.target().trim_start_matches('/');
+            json(&format!("{{\"{name}\":{side}}}"), "")
+        })
+    };
+    let (legacy, core) = (varied(1), varied(2));
+    // Blocks of 512 bytes: every file ends at 64 KiB.
+    let program = Program::start_under("ulimit -f 128", &legacy, &core, &["--evidence", path]);
+    let mut wire = Wire::connect(program.listen);
+    for number in 0..200u8 {
+        let letters: String = [number / 20, number % 20]
+            .iter()
+            .map(|digit| char::from(b'a' + digit))
+            .collect();
+        ask(&mut wire, &format!("/x{letters}"));
+    }
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let metrics = program.metrics();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("shadow_proxy_evidence_lost_total"));
+        let lost = line
+            .and_then(|line| line.rsplit(' ').next())
+            .and_then(|count| count.parse::<u64>().ok());
+        if lost.is_some_and(|lost| lost > 0) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no loss is shown: {line:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    ask(&mut wire, "/still");
+    drop(wire);
+    program.signal("-TERM");
+    let (status, log) = program.end(LIMIT);
+    assert!(status.success(), "{log}");
+    assert!(
+        log.contains("evidence cannot be written; traffic goes on"),
+        "{log}"
+    );
+    let report = LiveReport {
+        path: file.clone(),
+        evidence: store::read(&file).expect("evidence"),
+    };
+    assert!(!report.gaps().is_empty(), "the loss shows in the report");
+}
+
+#[test]
+fn a_key_that_is_missing_or_beside_the_evidence_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, key) = (folder.path().join("live.db"), folder.path().join("key"));
+    std::fs::write(&key, "0123456789abcdef0123456789abcdef").expect("a file");
+    let run = |evidence: &Path, key: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_shadow-proxy"))
+            .args([
+                "--legacy",
+                "http://127.0.0.1:1",
+                "--core",
+                "http://127.0.0.1:2",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+            ])
+            .arg("--evidence")
+            .arg(evidence)
+            .arg("--redaction-key-file")
+            .arg(key)
+            .output()
+            .expect("the program runs");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, text) = run(&file, &key);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("keep it elsewhere"), "{text}");
+    let apart = tempfile::tempdir().expect("a temporary folder");
+    let missing = run(&apart.path().join("live.db"), &folder.path().join("none"));
+    assert_eq!(missing.0, Some(2), "{}", missing.1);
+}
