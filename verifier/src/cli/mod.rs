@@ -1,5 +1,6 @@
 //! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
 
+pub mod adopt;
 pub mod compare;
 pub mod diff;
 pub mod diff_view;
@@ -35,6 +36,7 @@ enum Command {
     Compare(compare::CompareArgs),
     JwtVerify(jwt_verify::JwtVerifyArgs),
     DiffView(diff_view::DiffViewArgs),
+    Adopt(adopt::AdoptArgs),
     Evidence(evidence::EvidenceArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
@@ -52,6 +54,7 @@ impl Cli {
             Command::Compare(args) => args.run(),
             Command::JwtVerify(args) => args.run(),
             Command::DiffView(args) => args.run(),
+            Command::Adopt(args) => args.run(),
             Command::Evidence(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),

@@ -2,9 +2,10 @@
 //! them.
 //!
 //! The comparing thread gives every judged exchange to a [`Recorder`], which redacts it before
-//! anything is kept. [`record`], [`merge`], [`redact`] and [`collect`] are pure; [`store`] is the only
-//! file that knows about the database.
+//! anything is kept. [`store`] is the only file that knows about the database, [`key_file`] reads the
+//! key; everything else here is pure.
 
+pub mod adopt;
 pub mod collect;
 pub mod key_file;
 pub mod merge;

@@ -78,9 +78,13 @@ pub(super) fn feed(record: &mut dyn FnMut(&Judged<'_>), event: &Event) -> Verdic
             b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_vec(),
         ),
     ];
+    let template = event
+        .endpoint
+        .split_once(' ')
+        .map_or("/api/v1/rooms/{id}", |(_, path)| path);
     record(&Judged {
         at_ms: event.at_ms,
-        template: "/api/v1/rooms/{id}",
+        template,
         headers: &headers,
         body: None,
         exchange: &exchange,

@@ -268,7 +268,8 @@ fn keep(
     Ok(Recorded::Pending)
 }
 
-fn expression(case: &Case) -> String {
+/// Method and target of a case as a golden file shows them.
+pub(crate) fn expression(case: &Case) -> String {
     format!("{} {}", case.request.method, request_target(case))
 }
 
@@ -286,7 +287,8 @@ fn request_target(case: &Case) -> String {
     target
 }
 
-fn info(catalogue: &Catalogue, case: &Case) -> Value {
+/// What a golden file says of where it comes from.
+pub(crate) fn info(catalogue: &Catalogue, case: &Case) -> Value {
     let mut request = serde_json::Map::new();
     request.insert("method".to_owned(), json!(case.request.method));
     request.insert("path".to_owned(), json!(request_target(case)));
