@@ -5,6 +5,7 @@ pub mod compare;
 pub mod diff;
 pub mod diff_view;
 pub mod evidence;
+pub mod jwt;
 pub mod jwt_verify;
 pub mod output;
 pub mod record;
@@ -34,6 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(compare::CompareArgs),
+    Jwt(Box<jwt::JwtArgs>),
     JwtVerify(jwt_verify::JwtVerifyArgs),
     DiffView(diff_view::DiffViewArgs),
     Adopt(adopt::AdoptArgs),
@@ -52,6 +54,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Compare(args) => args.run(),
+            Command::Jwt(args) => args.run(),
             Command::JwtVerify(args) => args.run(),
             Command::DiffView(args) => args.run(),
             Command::Adopt(args) => args.run(),

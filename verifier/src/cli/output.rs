@@ -56,20 +56,32 @@ impl FromStr for ReportTarget {
 impl OutputArgs {
     /// Writes `report` wherever it was asked for; `closing` ends the text form.
     pub fn write(&self, report: &Report, closing: &str) -> anyhow::Result<()> {
+        self.write_forms(
+            |out| report::json::write(report, out),
+            |out| {
+                report::text::write(report, TextConfig::default(), out)?;
+                out.write_all(closing.as_bytes())
+            },
+        )
+    }
+
+    /// The same for a report of any other kind: `json` and `text` are its forms.
+    pub fn write_forms(
+        &self,
+        json: impl Fn(&mut dyn io::Write) -> io::Result<()>,
+        text: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
         for target in &self.report {
             let file = File::create(&target.path)
                 .with_context(|| format!("{}: cannot write the report", target.path.display()))?;
             let mut file = BufWriter::new(file);
-            report::json::write(report, &mut file)
+            json(&mut file)
                 .and_then(|()| file.flush())
                 .with_context(|| format!("{}: cannot write the report", target.path.display()))?;
         }
         to_stdout(|out: &mut dyn io::Write| match self.format {
-            OutputFormat::Text => {
-                report::text::write(report, TextConfig::default(), out)?;
-                out.write_all(closing.as_bytes())
-            }
-            OutputFormat::Json => report::json::write(report, out),
+            OutputFormat::Text => text(out),
+            OutputFormat::Json => json(out),
         })?;
         Ok(())
     }

@@ -81,7 +81,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// Fills every placeholder; the error is the name that has no value.
-pub(super) fn fill(request: &RequestTemplate, scope: &Scope) -> Result<Outgoing, String> {
+pub(crate) fn fill(request: &RequestTemplate, scope: &Scope) -> Result<Outgoing, String> {
     let mut path_scope = scope.encoded(|text| utf8_percent_encode(text, SEGMENT).to_string());
     for (name, value) in &request.path_params {
         let value = value.fill(scope)?;
