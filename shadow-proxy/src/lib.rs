@@ -1,7 +1,7 @@
 //! The shadow proxy: every client gets legacy's answer, untouched and undelayed; core gets a copy of
 //! the request, and both answers are compared off the client's path.
 //!
-//! [`Proxy::start`] opens two ports. Each thread that serves clients is a [lane](lane) that shares
+//! [`Proxy::start`] opens two ports. Each thread that serves clients is a lane (`lane.rs`) that shares
 //! nothing another one could wait for: a client's connection and the connections to both services
 //! stay on it. Bytes from clients pass [`framing`] before the HTTP parser sees them.
 

@@ -1,6 +1,6 @@
 //! The catalogue: every endpoint, its cases, and the journeys that join them.
 //!
-//! The file format is a superset of the manifest teams already keep; [`Catalogue::load`] reads it
+//! The file format is a superset of the manifest teams already keep; [`Catalogue::parse`] reads it
 //! and refuses what it cannot honour, naming line, column and remedy.
 
 pub mod auth;
