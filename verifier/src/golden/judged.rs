@@ -6,7 +6,8 @@ use super::run::{Outcome, is_absent};
 use crate::catalogue::{Case, Catalogue, DataClass};
 use crate::exchange::{Answer, Exchange, Observation};
 use crate::normalise::mask::MaskFailure;
-use crate::normalise::personal;
+use crate::normalise::{instant, personal};
+use crate::relation::Relation;
 use crate::report::{CaseReport, State};
 use crate::verdict::{self, Difference, judge};
 
@@ -114,9 +115,21 @@ pub(super) fn line_diff(old: &str, new: &str, old_name: &str, new_name: &str) ->
         .to_string()
 }
 
+/// Two moments masked alike but for their wall clock: the constant shift between the two clocks, which
+/// the tokens alone do not spell out.
+fn clock_shift(finding: &Difference) -> Option<Relation> {
+    let (reference, form) = instant::wall_clock(finding.reference.as_deref()?)?;
+    let (candidate, same_form) = instant::wall_clock(finding.candidate.as_deref()?)?;
+    let minutes = candidate - reference;
+    (form == same_form && minutes != 0).then(|| Relation::TimeShift(i64::from(minutes) * 60))
+}
+
 /// Says beside a finding why its value did not pass for what the golden file's token asserts.
 fn explain(findings: &mut [Difference], failures: &[MaskFailure]) {
     for finding in findings {
+        if finding.relation.is_none() {
+            finding.relation = clock_shift(finding);
+        }
         let place = finding.location.to_string();
         if let Some(failure) = failures.iter().find(|failure| failure.place == place)
             && finding.detail.is_none()

@@ -179,6 +179,17 @@ pub(crate) fn describe(form: Form, wall_clock_minutes: i32) -> String {
     }
 }
 
+/// The wall clock of a masked moment as a golden file writes it, `"[now:local+09:00 fraction]"`: minutes
+/// east of UTC, and everything else in the token.
+pub(crate) fn wall_clock(token: &str) -> Option<(i32, (&str, &str))> {
+    let (word, rest) = token
+        .strip_prefix("\"[")?
+        .strip_suffix("]\"")?
+        .split_once(":local")?;
+    let (offset, form) = rest.split_at_checked(6)?;
+    matches!(word, "now" | "recent").then_some((read_offset(offset)?, (word, form)))
+}
+
 /// Seconds from `then` to `written`, and for a wall clock its place in minutes east of UTC: the
 /// quarter of an hour that leaves the least (places on Earth use no finer steps).
 pub(crate) fn distance_from(written: Written, then: Timestamp) -> (f64, i32) {
@@ -224,6 +235,23 @@ mod tests {
             "가나다라마바사아자차카",
         ] {
             assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_wall_clock_of_a_token_is_read() {
+        for (token, clock) in [
+            (
+                "\"[now:local+09:00 fraction]\"",
+                Some((540, ("now", " fraction"))),
+            ),
+            ("\"[recent:local-03:30]\"", Some((-210, ("recent", "")))),
+            ("\"[now:Z]\"", None),
+            ("\"[expiry:local+09:00 60s]\"", None),
+            ("\"[now:local객]\"", None),
+            ("[now:local+09:00]", None),
+        ] {
+            assert_eq!(wall_clock(token), clock, "{token}");
         }
     }
 }

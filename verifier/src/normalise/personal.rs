@@ -40,7 +40,7 @@ impl Shape {
 /// ```
 pub fn find(text: &str) -> Option<Shape> {
     if text
-        .split(|c: char| c.is_whitespace() || ",;<>()\"'".contains(c))
+        .split(|c: char| c.is_whitespace() || ",;<>()\"'=&?/:".contains(c))
         .any(is_email)
     {
         return Some(Shape::Email);
@@ -153,6 +153,8 @@ mod tests {
         for (text, shape) in [
             ("kim@example.com", Some(Shape::Email)),
             ("<a.b+c@mail.example.org>", Some(Shape::Email)),
+            ("?by=kim@example.com&page=1", Some(Shape::Email)),
+            ("mailto:kim@example.com", Some(Shape::Email)),
             ("01012345678", Some(Shape::Phone)),
             ("+82 10-1234-5678", Some(Shape::Phone)),
             ("901231-1234567", Some(Shape::ResidentNumber)),

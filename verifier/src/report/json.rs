@@ -103,6 +103,10 @@ fn finding(case: &CaseReport, difference: &Difference) -> Value {
         (&mut value, serde_json::to_value(difference))
     {
         all.extend(own);
+        all.insert(
+            "rules".to_owned(),
+            json!(difference.rule.iter().collect::<Vec<_>>()),
+        );
     }
     value
 }

@@ -203,7 +203,17 @@ fn different(
     writeln!(out)
 }
 
-/// Place, kind, both values; for one case.
+/// How the two values are related, and what they alone do not say.
+fn remark(finding: &Difference) -> String {
+    let relation = finding.relation.as_ref().map(ToString::to_string);
+    relation
+        .into_iter()
+        .chain(finding.detail.clone())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Place, kind, both values, relation; for one case.
 pub fn findings_table(findings: &[&Difference]) -> Table {
     let mut table = Table::new(&[
         ("place", 44),
@@ -224,7 +234,7 @@ pub fn findings_table(findings: &[&Difference]) -> Table {
                 .candidate
                 .clone()
                 .unwrap_or_else(|| "nothing".to_owned()),
-            finding.detail.clone().unwrap_or_default(),
+            remark(finding),
         ]);
     }
     table
