@@ -2,13 +2,12 @@
 //! redacted before it is kept.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
 use verifier::catalogue::Catalogue;
+pub use verifier::cutover::EvidenceConfig;
 use verifier::evidence::key_file::{self, KeyFileError};
 use verifier::evidence::record::{EndpointTally, Histogram, Run, StatusPair};
 use verifier::evidence::redact::{Marks, Redactor};
@@ -19,21 +18,6 @@ use verifier::verdict::Verdict;
 
 use crate::config::{Config, without_user};
 use crate::counters::{Counters, Endpoint, Latency, Reason};
-
-/// Where evidence goes, and what may be told with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EvidenceConfig {
-    /// The file; without one nothing is stored.
-    pub file: Option<PathBuf>,
-    /// The key that hides personal values, the same for all proxies of a cut-over and kept outside the
-    /// evidence's folder. Without one a random key is drawn, and the evidence cannot be merged.
-    pub redaction_key_file: Option<PathBuf>,
-    /// Where a trace can be looked at, with `{trace_id}` in place of its id.
-    pub trace_url: Option<String>,
-    /// The answer's field in which the services tell their version.
-    pub version_header: Option<String>,
-}
 
 /// Why evidence cannot be kept.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,9 @@ use verifier::rules::Rules;
 use crate::admin::{self, AdminState};
 use crate::capture::Budget;
 use crate::compare::{Comparer, Findings};
-use crate::config::{Config, ConfigError, LinkConfig, TlsConfig, parse_address};
+use crate::config::{
+    Config, ConfigError, LinkConfig, TlsConfig, limits, parse_address, patience, ready,
+};
 use crate::counters::Counters;
 use crate::evidence::{EvidenceError, EvidenceWriter};
 use crate::lane::{Lane, Settings};
@@ -71,9 +73,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts all threads; when it returns, clients are served.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        config.check()?;
-        config.check_addresses()?;
-        let catalogue = config.read_catalogue()?;
+        let catalogue = ready(config)?;
         let (routes, rules) = match &catalogue {
             Some(catalogue) => {
                 for warning in &catalogue.warnings {
@@ -237,11 +237,12 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
     // Keyed by the system's randomness, so that no two processes share a name.
     let random = std::hash::RandomState::new().build_hasher().finish();
     let pseudonym = format!("shadow-proxy-{random:016x}");
-    let request_via =
-        HeaderValue::try_from(format!("1.1 {pseudonym}")).map_err(|_never| ConfigError::Range {
+    let request_via = HeaderValue::try_from(format!("1.1 {pseudonym}")).map_err(|_never| {
+        verifier::cutover::ConfigError::Range {
             key: "via",
             range: "a field value",
-        })?;
+        }
+    })?;
     let sample_header = config.sample.by_header.as_ref();
     Ok(Settings {
         pseudonym,
@@ -254,8 +255,8 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
         routes,
         shadow: config.shadow.clone(),
         shadow_per_lane: (config.shadow.max_in_flight / config.threads).max(1),
-        limits: config.limits(),
-        patience: config.patience(),
+        limits: limits(&config.client),
+        patience: patience(&config.client),
         connections_per_lane: (config.client.max_connections / config.threads).max(1),
         legacy: Arc::new(legacy),
         legacy_links: link_limits(&config.legacy_link),

@@ -2,7 +2,6 @@
 //! legacy, proves that core cannot write to legacy's database. Until the first proof, and for good
 //! after a failed one, core gets no write.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +9,10 @@ use std::{fs, io};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use hyper::body::Body as _;
-use serde::{Deserialize, Serialize};
+use verifier::cutover::MARK;
+pub use verifier::cutover::{SentinelConfig, SentinelWrite};
 
 use crate::body::RequestBody;
 use crate::capture::{Budget, Chunks};
@@ -20,65 +20,6 @@ use crate::forward::{self, Head};
 use crate::lane::Settings;
 use crate::upstream::Upstream;
 use crate::watch::Sweep;
-
-/// Stands in `send.body` and `send.path` for a value that no other write ever held.
-const MARK: &str = "{mark}";
-
-/// How the separation of the databases is proved.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct SentinelConfig {
-    /// The write that core gets. `{mark}` in its body or path becomes a value of its own each time.
-    pub send: SentinelWrite,
-    /// Where the write would show up at legacy, were the database shared.
-    pub read: String,
-    /// A file whose content is sent as `Authorization` with both.
-    #[serde(default)]
-    pub authorization_file: Option<PathBuf>,
-    /// Seconds between two proofs; the first comes before any write is shadowed.
-    #[serde(default = "every_minute")]
-    pub every_s: u64,
-}
-
-/// The write that core gets.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct SentinelWrite {
-    /// Its method.
-    pub method: String,
-    /// Its path and query.
-    pub path: String,
-    /// Its JSON body.
-    #[serde(default)]
-    pub body: String,
-}
-
-const fn every_minute() -> u64 {
-    60
-}
-
-impl SentinelConfig {
-    /// What is wrong with it, if anything.
-    pub fn fault(&self) -> Option<&'static str> {
-        let marked = self.send.body.contains(MARK) || self.send.path.contains(MARK);
-        let path = |path: &str| path.starts_with('/') && path.parse::<Uri>().is_ok();
-        if !marked {
-            return Some(
-                "needs `{mark}` in its body or path, or its write could not be recognised",
-            );
-        }
-        if Method::from_bytes(self.send.method.as_bytes()).is_err() {
-            return Some("needs an HTTP method");
-        }
-        if !path(&self.send.path.replace(MARK, "0")) || !path(&self.read) {
-            return Some("needs paths that begin with `/`");
-        }
-        if self.every_s == 0 {
-            return Some("needs at least one second between two proofs");
-        }
-        None
-    }
-}
 
 /// What one proof has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

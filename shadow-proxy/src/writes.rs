@@ -1,58 +1,15 @@
 //! What core gets to see of requests that change something.
 #![deny(clippy::disallowed_methods)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde::{Deserialize, Serialize};
+use verifier::cutover::SentinelConfig;
+pub use verifier::cutover::{Database, Policy, UndeclaredDatabase, WritesConfig};
 
 use crate::counters::Reason;
 use crate::mirror::Plan;
 use crate::request_check::Checked;
-use crate::sentinel::SentinelConfig;
-
-/// What is done with a write, from the safest to the boldest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Policy {
-    /// It goes to legacy only and counts as unverified.
-    #[default]
-    Skip,
-    /// It goes to legacy only; after its 2xx the resource is read from both and compared.
-    Probe,
-    /// Core gets it only when legacy has refused it with 4xx, and only on a read-only role.
-    Rejected,
-    /// Core gets it too, into a database of its own.
-    Mirror,
-    /// It changes nothing in truth (a `POST` that only reads): treated as a read.
-    Read,
-}
-
-/// Whether both services write to one database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Database {
-    /// They share one, so a mirrored write would be applied twice.
-    #[default]
-    Shared,
-    /// Core has its own, or a role that cannot write.
-    Isolated,
-}
-
-/// How writes are shadowed.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WritesConfig {
-    /// For every write that `endpoints` does not name.
-    pub default: Policy,
-    /// The declaration that `rejected` and `mirror` need.
-    pub database: Database,
-    /// By endpoint, as the catalogue or the proxy names it (`POST /api/v1/my`).
-    pub endpoints: BTreeMap<String, Policy>,
-    /// The proof that core cannot write to legacy's database.
-    pub sentinel: Option<SentinelConfig>,
-}
 
 /// Whether writes may go to core at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,39 +106,6 @@ impl Writes {
     }
 }
 
-/// Why a write policy is not accepted: the boldest ones need a declaration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{place}: {policy}` sends writes to core: declare `writes.database: isolated` once core has a \
-     database of its own or a role that cannot write"
-)]
-pub struct UndeclaredDatabase {
-    place: String,
-    policy: &'static str,
-}
-
-impl WritesConfig {
-    /// Refuses policies that could write twice into one database.
-    pub fn check(&self) -> Result<(), UndeclaredDatabase> {
-        let named = self
-            .endpoints
-            .iter()
-            .map(|(name, &policy)| (format!("writes.endpoints.{name}"), policy));
-        let all = std::iter::once(("writes.default".to_owned(), self.default)).chain(named);
-        for (place, policy) in all {
-            let policy = match policy {
-                Policy::Rejected => "rejected",
-                Policy::Mirror => "mirror",
-                Policy::Skip | Policy::Probe | Policy::Read => continue,
-            };
-            if self.database == Database::Shared {
-                return Err(UndeclaredDatabase { place, policy });
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,24 +169,5 @@ mod tests {
         writes.prove();
         assert_eq!(writes.plan(WRITE, "POST /a"), waits);
         assert!(writes.stopped());
-    }
-
-    #[test]
-    fn policies_that_write_need_the_declaration() {
-        for (policy, needs) in [
-            (Policy::Skip, false),
-            (Policy::Probe, false),
-            (Policy::Read, false),
-            (Policy::Rejected, true),
-            (Policy::Mirror, true),
-        ] {
-            let mut config = WritesConfig {
-                default: policy,
-                ..WritesConfig::default()
-            };
-            assert_eq!(config.check().is_err(), needs, "{policy:?}");
-            config.database = Database::Isolated;
-            assert_eq!(config.check(), Ok(()));
-        }
     }
 }

@@ -1,0 +1,278 @@
+//! `cutover.yaml`: the one file that says what is cut over, for the proxy and for the gate. Each part
+//! is a plain struct with its defaults; unknown keys are refused with line and column.
+#![deny(clippy::disallowed_methods)]
+
+mod address;
+mod proxy;
+mod read;
+mod writes;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use address::{parse_address, without_user};
+pub use proxy::{ClientConfig, EvidenceConfig, LinkConfig, SampleConfig, ShadowConfig, TlsConfig};
+pub use writes::{
+    Database, MARK, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase, WritesConfig,
+};
+
+use crate::catalogue::CatalogueError;
+
+/// Where the proxy listens unless an address is named: on loopback only.
+pub const LISTEN: &str = "127.0.0.1:8088";
+/// Where its admin port is unless an address is named.
+pub const ADMIN: &str = "127.0.0.1:8089";
+
+/// All of `cutover.yaml`. Flags win over the file.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Base address of legacy, `http://` or `https://`.
+    pub legacy: Option<String>,
+    /// Base address of core.
+    pub core: Option<String>,
+    /// The catalogue that names the endpoints and says what may differ.
+    pub catalog: Option<PathBuf>,
+    /// Where evidence goes.
+    pub evidence: EvidenceConfig,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where operators and Prometheus connect.
+    pub admin: SocketAddr,
+    /// Threads that serve clients.
+    pub threads: usize,
+    /// Which users are shadowed.
+    pub sample: SampleConfig,
+    /// What clients may send and how long they may take.
+    pub client: ClientConfig,
+    /// Connections to legacy.
+    pub legacy_link: LinkConfig,
+    /// Connections to core.
+    pub core_link: LinkConfig,
+    /// Bounds of the shadow side.
+    pub shadow: ShadowConfig,
+    /// What core may see of writes.
+    pub writes: WritesConfig,
+    /// TLS on the client's side.
+    pub tls: Option<TlsConfig>,
+    /// The admin port's protection.
+    pub admin_token_file: Option<PathBuf>,
+    /// How long accepted requests may take to be answered after SIGTERM.
+    pub drain_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            legacy: None,
+            core: None,
+            catalog: None,
+            evidence: EvidenceConfig::default(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8088)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 8089)),
+            threads: 1,
+            sample: SampleConfig::default(),
+            client: ClientConfig::default(),
+            legacy_link: LinkConfig::default(),
+            core_link: LinkConfig {
+                connect_timeout_ms: 1_000,
+                ..LinkConfig::default()
+            },
+            shadow: ShadowConfig::default(),
+            writes: WritesConfig::default(),
+            tls: None,
+            admin_token_file: None,
+            drain_ms: 12_000,
+        }
+    }
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not a configuration. The cause names line and column.
+    #[error("{}: {reason}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The catalogue cannot be used. The cause names lines and remedies.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// An address is missing.
+    #[error(
+        "the address of {side} is missing: name it with `--{side} URL` or `{side}:` in the file"
+    )]
+    NoAddress {
+        /// `legacy` or `core`.
+        side: &'static str,
+    },
+    /// An address cannot be used.
+    #[error("{side}: `{address}` is not an address such as `http://127.0.0.1:8080`")]
+    Address {
+        /// `legacy` or `core`.
+        side: &'static str,
+        /// As it was given, without user information.
+        address: String,
+    },
+    /// Both services are the same.
+    #[error("legacy and core are the same address: every comparison would be equal")]
+    SameAddress,
+    /// A number is outside its range.
+    #[error("{key}: must be {range}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A sentinel that could prove nothing.
+    #[error("writes.sentinel: {fault}")]
+    Sentinel {
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// A write policy without its declaration.
+    #[error(transparent)]
+    Writes(#[from] UndeclaredDatabase),
+}
+
+impl Config {
+    /// The whole configuration as YAML, defaults included. It holds paths of secrets, no secrets.
+    pub fn effective(&self) -> String {
+        let mut shown = self.clone();
+        for address in [&mut shown.legacy, &mut shown.core] {
+            *address = address.as_deref().map(without_user);
+        }
+        serde_saphyr::to_string(&shown)
+            .unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    }
+
+    /// Checks what types cannot express.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let ranges = [
+            ("threads", (1..=256).contains(&self.threads), "1 to 256"),
+            (
+                "sample.percent",
+                (0.0..=100.0).contains(&self.sample.percent),
+                "0 to 100",
+            ),
+            (
+                "sample.by_header",
+                self.sample
+                    .by_header
+                    .as_ref()
+                    .is_none_or(|name| http::HeaderName::from_bytes(name.as_bytes()).is_ok()),
+                "the name of a header field",
+            ),
+            (
+                "client.max_head_bytes",
+                (1 << 10..=128 << 10).contains(&self.client.max_head_bytes),
+                "1 KiB to 128 KiB",
+            ),
+            (
+                "client.max_target_bytes",
+                (1..=60_000).contains(&self.client.max_target_bytes),
+                "1 to 60000 bytes",
+            ),
+            (
+                "client.max_fields",
+                (1..=100).contains(&self.client.max_fields),
+                "1 to 100",
+            ),
+            (
+                "client.max_connections",
+                self.client.max_connections > 0,
+                "at least 1",
+            ),
+            (
+                "shadow.max_in_flight",
+                self.shadow.max_in_flight > 0,
+                "at least 1",
+            ),
+            (
+                "shadow.timeout_ms",
+                (1..=60_000).contains(&self.shadow.timeout_ms),
+                "1 to 60000 milliseconds",
+            ),
+            (
+                "drain_ms",
+                self.drain_ms <= 14_000,
+                "at most 14000 milliseconds",
+            ),
+        ];
+        for (key, good, range) in ranges {
+            if !good {
+                return Err(ConfigError::Range { key, range });
+            }
+        }
+        self.writes.check()?;
+        if let Some(fault) = self
+            .writes
+            .sentinel
+            .as_ref()
+            .and_then(SentinelConfig::fault)
+        {
+            return Err(ConfigError::Sentinel { fault });
+        }
+        Ok(())
+    }
+
+    /// Checks that both services are named and differ; flags may still name them, so [`Config::check`]
+    /// does not.
+    pub fn check_addresses(&self) -> Result<(), ConfigError> {
+        let legacy = parse_address("legacy", self.legacy.as_deref())?;
+        let core = parse_address("core", self.core.as_deref())?;
+        if (legacy.1, legacy.2) == (core.1, core.2) {
+            return Err(ConfigError::SameAddress);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_configuration_reads_back_and_holds_no_password() {
+        let config = Config {
+            legacy: Some("http://me:secret@a/".to_owned()),
+            ..Config::default()
+        };
+        let shown = config.effective();
+        assert!(!shown.contains("secret"), "{shown}");
+        let back: Config = serde_saphyr::from_str(&shown).expect("what was written");
+        assert_eq!(back.client, config.client);
+        assert_eq!(back.shadow, config.shadow);
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        for (yaml, key) in [
+            ("threads: 0", "threads"),
+            ("sample: {percent: 101}", "sample.percent"),
+            ("drain_ms: 20000", "drain_ms"),
+            ("writes: {default: mirror}", "writes.default"),
+            ("client: {max_fields: 200}", "client.max_fields"),
+        ] {
+            let config: Config = serde_saphyr::from_str(yaml).expect("well formed");
+            let error = config.check().expect_err("out of range").to_string();
+            assert!(error.contains(key), "{yaml}: {error}");
+        }
+        assert!(Config::default().check().is_ok());
+    }
+}

@@ -1,0 +1,166 @@
+//! What core may see of requests that change something, and the proof that they cannot harm legacy.
+#![deny(clippy::disallowed_methods)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use http::{Method, Uri};
+use serde::{Deserialize, Serialize};
+
+/// What is done with a write, from the safest to the boldest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// It goes to legacy only and counts as unverified.
+    #[default]
+    Skip,
+    /// It goes to legacy only; after its 2xx the resource is read from both and compared.
+    Probe,
+    /// Core gets it only when legacy has refused it with 4xx, and only on a read-only role.
+    Rejected,
+    /// Core gets it too, into a database of its own.
+    Mirror,
+    /// It changes nothing in truth (a `POST` that only reads): treated as a read.
+    Read,
+}
+
+/// Whether both services write to one database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Database {
+    /// They share one, so a mirrored write would be applied twice.
+    #[default]
+    Shared,
+    /// Core has its own, or a role that cannot write.
+    Isolated,
+}
+
+/// How writes are shadowed.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WritesConfig {
+    /// For every write that `endpoints` does not name.
+    pub default: Policy,
+    /// The declaration that `rejected` and `mirror` need.
+    pub database: Database,
+    /// By endpoint, as the catalogue or the proxy names it (`POST /api/v1/my`).
+    pub endpoints: BTreeMap<String, Policy>,
+    /// The proof that core cannot write to legacy's database.
+    pub sentinel: Option<SentinelConfig>,
+}
+
+/// Why a write policy is not accepted: the boldest ones need a declaration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{place}: {policy}` sends writes to core: declare `writes.database: isolated` once core has a \
+     database of its own or a role that cannot write"
+)]
+pub struct UndeclaredDatabase {
+    place: String,
+    policy: &'static str,
+}
+
+impl WritesConfig {
+    /// Refuses policies that could write twice into one database.
+    pub fn check(&self) -> Result<(), UndeclaredDatabase> {
+        let named = self
+            .endpoints
+            .iter()
+            .map(|(name, &policy)| (format!("writes.endpoints.{name}"), policy));
+        let all = std::iter::once(("writes.default".to_owned(), self.default)).chain(named);
+        for (place, policy) in all {
+            let policy = match policy {
+                Policy::Rejected => "rejected",
+                Policy::Mirror => "mirror",
+                Policy::Skip | Policy::Probe | Policy::Read => continue,
+            };
+            if self.database == Database::Shared {
+                return Err(UndeclaredDatabase { place, policy });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Stands in `send.body` and `send.path` for a value that no other write ever held.
+pub const MARK: &str = "{mark}";
+
+/// How the separation of the databases is proved.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentinelConfig {
+    /// The write that core gets. `{mark}` in its body or path becomes a value of its own each time.
+    pub send: SentinelWrite,
+    /// Where the write would show up at legacy, were the database shared.
+    pub read: String,
+    /// A file whose content is sent as `Authorization` with both.
+    #[serde(default)]
+    pub authorization_file: Option<PathBuf>,
+    /// Seconds between two proofs; the first comes before any write is shadowed.
+    #[serde(default = "every_minute")]
+    pub every_s: u64,
+}
+
+/// The write that core gets.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentinelWrite {
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+    /// Its JSON body.
+    #[serde(default)]
+    pub body: String,
+}
+
+const fn every_minute() -> u64 {
+    60
+}
+
+impl SentinelConfig {
+    /// What is wrong with it, if anything.
+    pub fn fault(&self) -> Option<&'static str> {
+        let marked = self.send.body.contains(MARK) || self.send.path.contains(MARK);
+        let path = |path: &str| path.starts_with('/') && path.parse::<Uri>().is_ok();
+        if !marked {
+            return Some(
+                "needs `{mark}` in its body or path, or its write could not be recognised",
+            );
+        }
+        if Method::from_bytes(self.send.method.as_bytes()).is_err() {
+            return Some("needs an HTTP method");
+        }
+        if !path(&self.send.path.replace(MARK, "0")) || !path(&self.read) {
+            return Some("needs paths that begin with `/`");
+        }
+        if self.every_s == 0 {
+            return Some("needs at least one second between two proofs");
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_that_write_need_the_declaration() {
+        for (policy, needs) in [
+            (Policy::Skip, false),
+            (Policy::Probe, false),
+            (Policy::Read, false),
+            (Policy::Rejected, true),
+            (Policy::Mirror, true),
+        ] {
+            let mut config = WritesConfig {
+                default: policy,
+                ..WritesConfig::default()
+            };
+            assert_eq!(config.check().is_err(), needs, "{policy:?}");
+            config.database = Database::Isolated;
+            assert_eq!(config.check(), Ok(()));
+        }
+    }
+}
