@@ -63,6 +63,13 @@ impl Drop for Lease {
     }
 }
 
+/// What keeping a chunk costs beside its bytes: its handle, and the framing around it that stays in
+/// the buffer it is a part of. Without it a body in chunks of one byte would hold a hundred times of
+/// what it counts for.
+const PER_CHUNK: usize = 64;
+/// A body may have so many chunks of fewer bytes than that; each costs time as well.
+const MANY: usize = 16 << 10;
+
 /// Chunks of one body with their share of the budget.
 #[derive(Debug)]
 pub(crate) struct Chunks {
@@ -80,12 +87,14 @@ impl Chunks {
         }
     }
 
-    /// Adds a chunk unless it would exceed `limit` or the budget.
+    /// Adds a chunk unless it would exceed `limit` or the budget. Against the budget a chunk counts for
+    /// what it costs; against the limit it counts for its bytes as long as it is no tiny part of it.
     pub(crate) fn push(&mut self, chunk: Bytes, limit: usize) -> Result<(), End> {
-        if self.bytes + chunk.len() > limit {
+        let tiny = self.pieces.len() >= MANY && self.bytes < self.pieces.len() * PER_CHUNK;
+        if self.bytes + chunk.len() > limit || tiny {
             return Err(End::TooLarge);
         }
-        if !self.lease.grow(chunk.len()) {
+        if !self.lease.grow(chunk.len() + PER_CHUNK) {
             return Err(End::NoRoom);
         }
         self.bytes += chunk.len();
@@ -280,10 +289,10 @@ mod tests {
 
     #[test]
     fn a_capture_keeps_to_its_limit_and_to_the_budget() {
-        let budget = Budget::new(10);
+        let budget = Budget::new(10 + PER_CHUNK);
         let small = Capture::new(4, &budget);
         small.push(&Bytes::from_static(b"abc"));
-        assert_eq!((small.end(), budget.held()), (End::Open, 3));
+        assert_eq!((small.end(), budget.held()), (End::Open, 3 + PER_CHUNK));
         small.push(&Bytes::from_static(b"de"));
         assert_eq!((small.end(), budget.held()), (End::TooLarge, 0));
         small.push(&Bytes::from_static(b"f"));
@@ -292,8 +301,23 @@ mod tests {
 
         let large = Capture::new(100, &budget);
         large.push(&Bytes::from_static(b"0123456789"));
-        assert_eq!((large.end(), budget.held()), (End::Open, 10));
+        assert_eq!((large.end(), budget.held()), (End::Open, 10 + PER_CHUNK));
         large.push(&Bytes::from_static(b"0"));
         assert_eq!((large.end(), budget.held()), (End::NoRoom, 0));
+    }
+
+    #[test]
+    fn a_body_in_crumbs_is_too_large_before_it_costs_much() {
+        let budget = Budget::new(1 << 30);
+        let crumbs = Capture::new(1 << 30, &budget);
+        for _ in 0..=MANY {
+            crumbs.push(&Bytes::from_static(b"x"));
+        }
+        assert_eq!((crumbs.end(), budget.held()), (End::TooLarge, 0));
+        let pieces = Capture::new(1 << 30, &budget);
+        for _ in 0..=MANY {
+            pieces.push(&Bytes::from_static(&[b'x'; PER_CHUNK]));
+        }
+        assert_eq!(pieces.end(), End::Open);
     }
 }

@@ -253,6 +253,10 @@ impl AsyncRead for WatchedWire {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // Before the read: a peer that never lets it wait would outlast every limit.
+        if this.watch.expired() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.wire).poll_read(cx, buf);
         this.watch.read(buf.filled().len() - before);

@@ -6,6 +6,7 @@
 mod bounds;
 mod client_path;
 mod evidence;
+mod faults;
 mod framing;
 mod shadow;
 mod stopping;
