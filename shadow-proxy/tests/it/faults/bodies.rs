@@ -212,7 +212,7 @@ pub(super) fn contents() -> Vec<Fault> {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let open = "{\"a\":".repeat(100_000);
     let digits = format!("{{\"values\":{}}}", "9".repeat(1_000_000));
-    let keys: String = (0..10_000).map(|n| format!("\"k{n}\":{n},")).collect();
+    let keys = (0..10_000).fold(String::new(), |keys, n| keys + &format!("\"k{n}\":{n},"));
     let utf16: Vec<u8> = "\u{feff}{}"
         .encode_utf16()
         .flat_map(u16::to_be_bytes)

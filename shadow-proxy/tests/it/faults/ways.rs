@@ -9,19 +9,20 @@ use shadow_proxy::counters::Reason;
 use super::answers::{Ends, LATE};
 use crate::upstream::Upstream;
 
-/// A core, and what keeps it as it is.
+/// A core, and what keeps it as it is while it lives.
+#[allow(dead_code)] // sockets are held to be open, not to be read
 pub(super) struct Held {
     pub(super) core: Upstream,
-    _listener: Option<TcpListener>,
-    _connections: Vec<TcpStream>,
+    listener: Option<TcpListener>,
+    connections: Vec<TcpStream>,
 }
 
 impl From<Upstream> for Held {
     fn from(core: Upstream) -> Self {
         Self {
             core,
-            _listener: None,
-            _connections: Vec::new(),
+            listener: None,
+            connections: Vec::new(),
         }
     }
 }
@@ -45,8 +46,8 @@ fn unaccepted() -> Held {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     Held {
         core: at(listener.local_addr().expect("bound")),
-        _listener: Some(listener),
-        _connections: Vec::new(),
+        listener: Some(listener),
+        connections: Vec::new(),
     }
 }
 
@@ -61,7 +62,7 @@ fn backlog_full() -> Held {
             std::time::Instant::now() < deadline,
             "the queue never fills"
         );
-        held._connections.push(stream);
+        held.connections.push(stream);
     }
     held
 }
