@@ -1,5 +1,6 @@
 //! The admin port: metrics, health and a live summary, apart from the clients' port.
 
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -19,11 +20,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, watch};
+use verifier::evidence::noise::{Counts, Decisions};
 
 use crate::capture::Budget;
 use crate::compare::Findings;
 use crate::config::{Config, ConfigError};
-use crate::counters::{Counters, LATENCY_EDGES, Latency, Reason, Tally};
+use crate::counters::{Counters, Endpoint, LATENCY_EDGES, Latency, Reason, Tally};
 use crate::lane::Settings;
 use crate::sentinel;
 use crate::sink::Sink;
@@ -38,6 +40,8 @@ pub(crate) struct AdminState {
     depth: Arc<dyn Fn() -> usize + Send + Sync>,
     token: Option<Arc<[u8]>>,
     sample_percent: f64,
+    /// Where second answers of legacy come from.
+    second_answers: Option<String>,
     began: Instant,
 }
 
@@ -85,6 +89,7 @@ impl AdminState {
             depth: Arc::new(depth),
             token,
             sample_percent: config.sample.percent,
+            second_answers: config.noise.words(),
             began: Instant::now(),
         })
     }
@@ -137,11 +142,12 @@ impl AdminState {
     /// The live summary.
     fn status(&self) -> String {
         let total = self.counters.total();
+        let decisions = self.decisions();
         let endpoints: Vec<_> = self
             .counters
             .endpoints()
             .iter()
-            .map(|endpoint| tally_json(&endpoint.tally()))
+            .map(|endpoint| self.endpoint_json(endpoint, &decisions))
             .collect();
         let groups: Vec<_> = self
             .findings
@@ -150,11 +156,12 @@ impl AdminState {
             .map(|(group, count)| {
                 json!({
                     "endpoint": group.endpoint,
-                    "statuses": [group.reference_status, group.candidate_status],
+                    "statuses": [group.statuses.reference, group.statuses.candidate],
                     "group": group.place,
                     "kind": group.kind,
-                    "relation": group.relation,
+                    "relation": group.relation.as_ref().map(|relation| &relation.text),
                     "severity": group.severity,
+                    "decision": decisions.group(&group.id()).name(),
                     "count": count,
                 })
             })
@@ -177,6 +184,7 @@ impl AdminState {
             );
         }
         let mut status = tally_json(&total);
+        self.divide(&mut status, decisions.endpoints.values().copied(), &total);
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
         status["uptime_s"] = json!(self.began.elapsed().as_secs());
         status["sample_percent"] = json!(self.sample_percent);
@@ -188,7 +196,118 @@ impl AdminState {
         status["warnings"] = json!(warnings);
         status["endpoints"] = json!(endpoints);
         status["groups"] = json!(groups);
+        status["exchanges_beyond_groups"] = json!(self.findings.more());
+        status["second_answers"] = json!(self.second_answers);
         format!("{status:#}\n")
+    }
+
+    fn decisions(&self) -> Decisions {
+        if self.second_answers.is_none() {
+            return Decisions::default();
+        }
+        let paired: HashMap<String, u64> = self
+            .counters
+            .endpoints()
+            .iter()
+            .map(|endpoint| (endpoint.name().to_owned(), endpoint.paired()))
+            .collect();
+        self.findings
+            .decisions(|name| paired.get(name).copied().unwrap_or(0))
+    }
+
+    fn endpoint_json(&self, endpoint: &Endpoint, decisions: &Decisions) -> serde_json::Value {
+        let tally = endpoint.tally();
+        let mut value = tally_json(&tally);
+        let counts = decisions.endpoint(endpoint.name());
+        self.divide(&mut value, std::iter::once(counts), &tally);
+        if self.second_answers.is_some() {
+            value["second_answers"] = json!({
+                "asked": endpoint.twin_asked(),
+                "paired": endpoint.paired(),
+                "not_paired": endpoint.not_paired(),
+            });
+        }
+        value
+    }
+
+    /// Divides what differs: `compared = equal + noise + undecided + different`.
+    fn divide(
+        &self,
+        value: &mut serde_json::Value,
+        all: impl Iterator<Item = Counts>,
+        tally: &Tally,
+    ) {
+        if self.second_answers.is_none() {
+            return;
+        }
+        let (mut noise, mut undecided) = (0, 0);
+        for counts in all {
+            noise += counts.noise;
+            undecided += counts.undecided;
+        }
+        value["noise"] = json!(noise);
+        value["undecided"] = json!(undecided);
+        value["different"] = json!(tally.different.saturating_sub(noise + undecided));
+    }
+
+    /// Series about second answers; there are none where none are asked for.
+    fn noise_metrics(&self, out: &mut String, endpoints: &[Arc<Endpoint>]) {
+        if self.second_answers.is_none() {
+            return;
+        }
+        type Count = fn(&Endpoint) -> u64;
+        let series: [(&str, &str, Count); 2] = [
+            (
+                "twin_requests_total",
+                "Second answers of legacy that were asked for.",
+                Endpoint::twin_asked,
+            ),
+            (
+                "twin_paired_total",
+                "Exchanges held against a second answer of legacy as well.",
+                Endpoint::paired,
+            ),
+        ];
+        for (name, help, count) in series {
+            head(out, name, "counter", help);
+            for endpoint in endpoints {
+                line(out, name, &[("endpoint", endpoint.name())], count(endpoint));
+            }
+        }
+        head(
+            out,
+            "twin_not_paired_total",
+            "counter",
+            "Second answers that came to nothing, and why.",
+        );
+        let mut lost: BTreeMap<&str, u64> = BTreeMap::new();
+        for endpoint in endpoints {
+            for (reason, count) in endpoint.not_paired() {
+                *lost.entry(reason).or_default() += count;
+            }
+        }
+        for (reason, count) in lost {
+            line(out, "twin_not_paired_total", &[("reason", reason)], count);
+        }
+        let decisions = self.decisions();
+        head(
+            out,
+            "different_by_decision",
+            "gauge",
+            "Exchanges that differ, divided by what their places are held for now.",
+        );
+        for endpoint in endpoints {
+            let (counts, all) = (decisions.endpoint(endpoint.name()), endpoint.tally().different);
+            let finding = all.saturating_sub(counts.noise + counts.undecided);
+            for (decision, count) in [
+                ("noise", counts.noise),
+                ("undecided", counts.undecided),
+                ("finding", finding),
+            ] {
+                let labels = [("endpoint", endpoint.name()), ("decision", decision)];
+                line(out, "different_by_decision", &labels, count);
+            }
+        }
     }
 
     /// Prometheus text format 0.0.4. Every series is there from the start, so that a rate over a
@@ -258,6 +377,7 @@ impl AdminState {
                 count,
             );
         }
+        self.noise_metrics(&mut out, &endpoints);
         let singles: [(&str, &str, &str, u64); 8] = [
             (
                 "evidence_lost_total",

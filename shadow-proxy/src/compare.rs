@@ -2,83 +2,78 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
+use verifier::evidence::collect::group_key;
+use verifier::evidence::noise::{Decisions, NoiseChanges, NoiseLedger, Paired, decide};
+use verifier::evidence::record::{GroupKey, StatusPair};
 use verifier::exchange::{Answer, Exchange, Observation, Tokens};
 use verifier::rules::Rules;
-use verifier::verdict::{Difference, Outcome, Verdict, judge};
+use verifier::verdict::{Outcome, Verdict, judge};
 
 use crate::capture::Chunks;
 use crate::counters::{Reason, Ticket};
 use crate::evidence::EvidenceWriter;
+use crate::lane::Settings;
 use crate::sink::{Pair, Side};
-use crate::upstream::Address;
-
-/// What differs alike: the same endpoint, statuses, place and kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Group {
-    /// The catalogue's id, or the inferred method and path.
-    pub endpoint: String,
-    /// Legacy's status.
-    pub reference_status: u16,
-    /// Core's status.
-    pub candidate_status: u16,
-    /// Where it differs, with `*` for every index and `{key}` for a key that looks like data.
-    pub place: String,
-    /// How it differs.
-    pub kind: &'static str,
-    /// How the two values are related, where that is known.
-    pub relation: Option<String>,
-    /// What a client would notice.
-    pub severity: String,
-}
+use crate::twin::Second;
 
 /// What the comparisons have found so far. It holds places and counts, never a value.
 #[derive(Debug, Default)]
 pub struct Findings {
-    groups: Mutex<BTreeMap<Group, u64>>,
+    groups: Mutex<BTreeMap<GroupKey, u64>>,
+    /// Exchanges in groups beyond the cap.
+    more: AtomicU64,
+    noise: Mutex<NoiseLedger>,
 }
 
-/// Most groups that are kept apart; the rest is counted under [`MORE`].
+/// Most groups that are kept apart; the rest is counted together.
 const MAX_GROUPS: usize = 1000;
-/// The place of the groups above the cap.
-const MORE: &str = "(more groups)";
 
 impl Findings {
     /// Exchanges by group.
-    pub fn groups(&self) -> BTreeMap<Group, u64> {
-        self.groups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub fn groups(&self) -> BTreeMap<GroupKey, u64> {
+        lock(&self.groups).clone()
     }
 
-    fn knows(&self, group: &Group) -> bool {
-        self.groups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(group)
+    /// Exchanges in groups beyond those that are kept apart, once in each.
+    pub fn more(&self) -> u64 {
+        self.more.load(Ordering::Relaxed)
     }
 
-    fn add(&self, group: Group) {
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = groups.len() >= MAX_GROUPS && !groups.contains_key(&group);
-        let group = if full {
-            Group {
-                endpoint: String::new(),
-                reference_status: 0,
-                candidate_status: 0,
-                place: MORE.to_owned(),
-                kind: "",
-                relation: None,
-                severity: String::new(),
-            }
+    /// What is noise by now, given each endpoint's pairings.
+    pub fn decisions(&self, paired: impl Fn(&str) -> u64) -> Decisions {
+        let noise = lock(&self.noise).clone();
+        decide(&noise, paired)
+    }
+
+    /// The counted pairings.
+    pub fn noise(&self) -> NoiseLedger {
+        lock(&self.noise).clone()
+    }
+
+    fn knows(&self, group: &GroupKey) -> bool {
+        lock(&self.groups).contains_key(group)
+    }
+
+    fn add(&self, group: GroupKey) {
+        let mut groups = lock(&self.groups);
+        if groups.len() >= MAX_GROUPS && !groups.contains_key(&group) {
+            self.more.fetch_add(1, Ordering::Relaxed);
         } else {
-            group
-        };
-        *groups.entry(group).or_default() += 1;
+            *groups.entry(group).or_default() += 1;
+        }
     }
+
+    fn pair(&self, paired: &Paired<'_>) {
+        lock(&self.noise).observe(paired, &mut NoiseChanges::default());
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The comparing thread's tools.
@@ -87,6 +82,8 @@ pub(crate) struct Comparer {
     rules: Rules,
     reference_origin: String,
     candidate_origin: String,
+    /// Where second answers of legacy come from, if any do.
+    twin_origin: Option<String>,
     findings: Arc<Findings>,
     evidence: Option<EvidenceWriter>,
 }
@@ -94,15 +91,15 @@ pub(crate) struct Comparer {
 impl Comparer {
     pub(crate) fn new(
         rules: Rules,
-        legacy: &Address,
-        core: &Address,
+        settings: &Settings,
         findings: Arc<Findings>,
         evidence: Option<EvidenceWriter>,
     ) -> Self {
         Self {
             rules,
-            reference_origin: legacy.origin(),
-            candidate_origin: core.origin(),
+            reference_origin: settings.legacy.origin(),
+            candidate_origin: settings.core.origin(),
+            twin_origin: settings.twin.as_ref().map(|(address, _)| address.origin()),
             findings,
             evidence,
         }
@@ -123,54 +120,111 @@ impl Comparer {
     }
 
     /// Judges a pair and settles its ticket.
-    pub(crate) fn compare(&mut self, ticket: Ticket, pair: Pair) {
+    pub(crate) fn compare(&mut self, ticket: Ticket, mut pair: Pair) {
         let endpoint = ticket.endpoint().name().to_owned();
         let raced = pair.raced;
-        let statuses = (
-            pair.reference.status.as_u16(),
-            pair.candidate.status.as_u16(),
-        );
-        let exchange = self.exchange(&endpoint, &pair);
         let both = (pair.reference.status, pair.candidate.status);
+        let exchange = self.exchange(&endpoint, &pair);
+        let twin = pair.twin.take();
         let (request, request_body) = (pair.head.headers, pair.request_body);
         drop((pair.reference, pair.candidate));
-        // Bodies are hostile until proved otherwise: a fault that one of them finds in the comparison
-        // must cost this pair its verdict and not all later ones theirs.
-        let verdict = catch_unwind(AssertUnwindSafe(|| judge(&exchange, &self.rules)));
-        let Ok(verdict) = verdict else {
-            tracing::error!(
-                endpoint,
-                "a comparison failed; its pair counts as inconclusive"
-            );
+        let verdict = self.judge(&exchange).filter(is_conclusive);
+        let Some(verdict) = verdict else {
             ticket.not_compared(Reason::Inconclusive);
             return;
         };
-        match verdict.outcome {
-            Outcome::Match => {
-                self.keep(&request, request_body.as_ref(), &exchange, &verdict);
-                ticket.equal(both.0, both.1);
-            }
-            Outcome::Inconclusive(_) => ticket.not_compared(Reason::Inconclusive),
-            Outcome::Mismatch => {
-                let mut groups: Vec<_> = verdict
-                    .findings
-                    .iter()
-                    .map(|finding| group(&endpoint, statuses, finding))
-                    .collect();
-                // An exchange counts once in each of its groups, however often it differs there.
-                groups.sort_unstable();
-                groups.dedup();
-                // Excused only while nothing proves otherwise: what was seen without a write is known.
-                if raced && !groups.iter().all(|group| self.findings.knows(group)) {
-                    ticket.not_compared(Reason::WriteRace);
-                    return;
+        let twin = twin.and_then(|twin| self.against_twin(&exchange, twin));
+        if verdict.outcome == Outcome::Mismatch {
+            let statuses = statuses(both.0.as_u16(), both.1.as_u16());
+            let mut groups: Vec<_> = verdict
+                .findings
+                .iter()
+                .map(|finding| group_key(&endpoint, statuses, finding))
+                .collect();
+            // An exchange counts once in each of its groups, however often it differs there.
+            groups.sort_unstable();
+            groups.dedup();
+            // Excused only while nothing proves otherwise: what was seen without a write is known.
+            if raced && !groups.iter().all(|group| self.findings.knows(group)) {
+                if let Some((second, _)) = twin {
+                    second.lost(Reason::WriteRace);
                 }
-                for group in groups {
-                    self.findings.add(group);
-                }
-                self.keep(&request, request_body.as_ref(), &exchange, &verdict);
-                ticket.compared(false);
+                ticket.not_compared(Reason::WriteRace);
+                return;
             }
+            for group in groups {
+                self.findings.add(group);
+            }
+        }
+        self.pair(&exchange, &verdict, twin, raced);
+        self.keep(&request, request_body.as_ref(), &exchange, &verdict);
+        if verdict.outcome == Outcome::Match {
+            ticket.equal(both.0, both.1);
+        } else {
+            ticket.compared(false);
+        }
+    }
+
+    /// Bodies are hostile until proved otherwise: a fault that one of them finds in the comparison must
+    /// cost this pair its verdict and not all later ones theirs.
+    fn judge(&self, exchange: &Exchange) -> Option<Verdict> {
+        let verdict = catch_unwind(AssertUnwindSafe(|| judge(exchange, &self.rules)));
+        if verdict.is_err() {
+            tracing::error!(
+                endpoint = exchange.endpoint,
+                "a comparison failed; its pair counts as inconclusive"
+            );
+        }
+        verdict.ok()
+    }
+
+    /// Holds legacy's second answer against its first, by the same rules as core's.
+    fn against_twin(&self, exchange: &Exchange, second: Second) -> Option<(Second, Verdict)> {
+        let origin = self.twin_origin.as_deref().unwrap_or_default();
+        let exchange = Exchange {
+            candidate: observation(&second.side, origin),
+            ..exchange.clone()
+        };
+        let verdict = self.judge(&exchange).filter(is_conclusive)?;
+        Some((second, verdict))
+    }
+
+    /// Counts in which places core and the twin differ from legacy, where second answers are asked for.
+    fn pair(
+        &mut self,
+        exchange: &Exchange,
+        verdict: &Verdict,
+        twin: Option<(Second, Verdict)>,
+        raced: bool,
+    ) {
+        if self.twin_origin.is_none() {
+            return;
+        }
+        let status = |observation: &Observation| {
+            let answer = observation.answer.as_ref();
+            answer.map_or(0, |answer| answer.status)
+        };
+        let reference = status(&exchange.reference);
+        let mut of_twin = None;
+        if let Some((second, noise)) = twin {
+            // With a write in between, a difference of either says nothing of noise.
+            if raced && !(verdict.is_match() && noise.is_match()) {
+                second.lost(Reason::WriteRace);
+            } else {
+                let both = statuses(reference, second.side.status.as_u16());
+                second.paired();
+                of_twin = Some((both, noise));
+            }
+        }
+        let paired = Paired {
+            endpoint: &exchange.endpoint,
+            statuses: statuses(reference, status(&exchange.candidate)),
+            core: verdict,
+            twin: of_twin.as_ref().map(|(both, noise)| (*both, noise)),
+        };
+        self.findings.pair(&paired);
+        if let Some(evidence) = &mut self.evidence {
+            evidence.pair(&paired);
         }
     }
 
@@ -217,6 +271,17 @@ impl Comparer {
     }
 }
 
+fn is_conclusive(verdict: &Verdict) -> bool {
+    !matches!(verdict.outcome, Outcome::Inconclusive(_))
+}
+
+fn statuses(reference: u16, candidate: u16) -> StatusPair {
+    StatusPair {
+        reference,
+        candidate: Some(candidate),
+    }
+}
+
 fn observation(side: &Side, origin: &str) -> Observation {
     let headers = side
         .headers
@@ -235,77 +300,31 @@ fn observation(side: &Side, origin: &str) -> Observation {
     }
 }
 
-fn group(endpoint: &str, statuses: (u16, u16), finding: &Difference) -> Group {
-    Group {
-        endpoint: endpoint.to_owned(),
-        reference_status: statuses.0,
-        candidate_status: statuses.1,
-        place: place(&finding.group),
-        kind: finding.kind.name(),
-        relation: finding.relation.as_ref().map(ToString::to_string),
-        severity: finding.severity.to_string(),
-    }
-}
-
-/// Longest key that is taken for a name.
-const MAX_KEY: usize = 64;
-
-/// A group's place as it may be shown: a key that looks like data (an address, a number, a text)
-/// could be somebody's, so it becomes `{key}`.
-fn place(group: &str) -> String {
-    if !group.starts_with('/') {
-        return key(group).to_owned();
-    }
-    group.split('/').map(key).collect::<Vec<_>>().join("/")
-}
-
-fn key(key: &str) -> &str {
-    let digits = key.bytes().filter(u8::is_ascii_digit).count();
-    let name = key.len() <= MAX_KEY
-        && digits < 5
-        && key.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric()
-                || matches!(byte, b'_' | b'-' | b'.' | b'*' | b':' | b'~' | b'$')
-        });
-    if name { key } else { "{key}" }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use verifier::severity::Severity;
+    use verifier::verdict::Kind;
 
-    #[test]
-    fn keys_that_look_like_data_are_not_shown() {
-        for (group, shown) in [
-            ("status", "status"),
-            ("header:content-type", "header:content-type"),
-            ("/values/*/roomGroup/name", "/values/*/roomGroup/name"),
-            ("/byMail/a@b.example/x", "/byMail/{key}/x"),
-            ("/010-1234-5678", "/{key}"),
-            ("/홍길동", "/{key}"),
-            ("/<script>", "/{key}"),
-            ("/\u{1b}[31m", "/{key}"),
-        ] {
-            assert_eq!(place(group), shown);
-        }
-    }
+    use super::*;
 
     #[test]
     fn groups_are_bounded() {
         let findings = Findings::default();
         for number in 0..MAX_GROUPS + 50 {
-            findings.add(Group {
+            findings.add(GroupKey {
                 endpoint: number.to_string(),
-                reference_status: 200,
-                candidate_status: 200,
+                statuses: StatusPair {
+                    reference: 200,
+                    candidate: Some(200),
+                },
                 place: "/a".to_owned(),
-                kind: "value change",
+                kind: Kind::ValueChange,
                 relation: None,
-                severity: "notable".to_owned(),
+                severity: Severity::Risky,
             });
         }
         let groups = findings.groups();
-        assert_eq!(groups.len(), MAX_GROUPS + 1);
-        assert_eq!(groups.values().sum::<u64>(), MAX_GROUPS as u64 + 50);
+        assert_eq!(groups.len(), MAX_GROUPS);
+        assert_eq!(findings.more(), 50);
     }
 }

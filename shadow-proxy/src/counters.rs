@@ -162,6 +162,11 @@ pub struct Endpoint {
     excused_status: Mutex<BTreeMap<(u16, u16), u64>>,
     legacy_latency: Latency,
     core_latency: Latency,
+    /// Second answers of legacy that were asked for.
+    twin_asked: AtomicU64,
+    /// Exchanges with a verdict that were held against one as well.
+    paired: AtomicU64,
+    not_paired: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// The counts of one endpoint at one moment.
@@ -204,6 +209,9 @@ impl Endpoint {
             excused_status: Mutex::default(),
             legacy_latency: Latency::default(),
             core_latency: Latency::default(),
+            twin_asked: AtomicU64::new(0),
+            paired: AtomicU64::new(0),
+            not_paired: Mutex::default(),
         })
     }
 
@@ -220,6 +228,40 @@ impl Endpoint {
     /// How long core took to begin its answers.
     pub fn core_latency(&self) -> &Latency {
         &self.core_latency
+    }
+
+    /// Requests for a second answer of legacy; no client's.
+    pub fn twin_asked(&self) -> u64 {
+        self.twin_asked.load(Ordering::Relaxed)
+    }
+
+    /// Exchanges with a verdict that were held against legacy's second answer as well.
+    pub fn paired(&self) -> u64 {
+        self.paired.load(Ordering::Relaxed)
+    }
+
+    /// Second answers that came to nothing, by reason.
+    pub fn not_paired(&self) -> BTreeMap<&'static str, u64> {
+        self.not_paired
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn ask_twin(&self) {
+        self.twin_asked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pair(&self) {
+        self.paired.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lose_pair(&self, reason: &'static str) {
+        let mut lost = self
+            .not_paired
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *lost.entry(reason).or_default() += 1;
     }
 
     /// Exchanges without a difference, by legacy's status and core's. A status above 599 is not told

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use verifier::catalogue::Catalogue;
 pub use verifier::cutover::EvidenceConfig;
 use verifier::evidence::key_file::{self, KeyFileError};
+use verifier::evidence::noise::Paired;
 use verifier::evidence::record::{EndpointTally, Histogram, Run, StatusPair};
 use verifier::evidence::redact::{Marks, Redactor};
 use verifier::evidence::store::{Found, SqliteRecorder, StoreError};
@@ -69,6 +70,7 @@ impl EvidenceWriter {
             writes: serde_json::to_value(config.writes.default)
                 .ok()
                 .and_then(|word| word.as_str().map(str::to_owned)),
+            second_answers: config.noise.words(),
             trace_url: wanted.trace_url.clone(),
             ..Run::default()
         };
@@ -130,6 +132,11 @@ impl EvidenceWriter {
             exchange,
             verdict,
         });
+    }
+
+    /// Takes a pairing in.
+    pub(crate) fn pair(&mut self, paired: &Paired<'_>) {
+        self.recorder.pair(paired);
     }
 
     /// Writes a batch if one is due. Cheap when not.
@@ -240,6 +247,12 @@ fn tally(endpoint: &Endpoint) -> EndpointTally {
         not_compared: reasons
             .filter(|(_, count)| *count > 0)
             .map(|(reason, count)| (reason.label().to_owned(), count))
+            .collect(),
+        paired: endpoint.paired(),
+        not_paired: endpoint
+            .not_paired()
+            .into_iter()
+            .map(|(reason, count)| (reason.to_owned(), count))
             .collect(),
         equal_by_status: equal_by_status.collect(),
         reference_latency: histogram(endpoint.legacy_latency()),

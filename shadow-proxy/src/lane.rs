@@ -23,6 +23,7 @@ use crate::route::Routes;
 use crate::sample::Share;
 use crate::sink::{Pair, Sink};
 use crate::tls::Acceptor;
+use crate::twin::Twin;
 use crate::upstream::{Address, LinkLimits, Upstream};
 use crate::watch::Sweep;
 use crate::writes::Writes;
@@ -51,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) legacy_links: LinkLimits,
     pub(crate) core: Arc<Address>,
     pub(crate) core_links: LinkLimits,
+    /// Who gives second answers of legacy, and to which share of requests.
+    pub(crate) twin: Option<(Arc<Address>, Share)>,
     pub(crate) tls: Option<Acceptor>,
     /// Whether evidence is kept.
     pub(crate) evidence: bool,
@@ -68,6 +71,7 @@ pub(crate) struct Lane {
     pub(crate) sweep: Rc<Sweep>,
     pub(crate) legacy: Rc<Upstream>,
     pub(crate) core: Rc<Upstream>,
+    pub(crate) twin: Option<Twin>,
     /// Exchanges with core under way.
     pub(crate) in_flight: Cell<usize>,
     /// Told when the last of them ends.
@@ -103,6 +107,10 @@ impl Lane {
             endpoints: Endpoints::new(&counters, &settings.routes),
             legacy: upstream(&settings.legacy, settings.legacy_links),
             core: upstream(&settings.core, settings.core_links),
+            // A pool of its own, also where it is legacy itself that is asked again.
+            twin: settings.twin.as_ref().map(|(address, share)| {
+                Twin::new(upstream(address, settings.legacy_links), *share)
+            }),
             settings,
             counters,
             budget,

@@ -27,11 +27,12 @@ pub mod sentinel;
 mod sink;
 mod tls;
 mod tunnel;
+mod twin;
 mod upstream;
 mod watch;
 mod wire;
 pub mod writes;
 
-pub use compare::{Findings, Group};
+pub use compare::Findings;
 pub use config::{Config, ConfigError};
 pub use proxy::{Proxy, StartError};

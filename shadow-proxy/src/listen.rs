@@ -96,6 +96,9 @@ async fn sweep(lane: Rc<Lane>) {
         if count.is_multiple_of(FORGET_EVERY) {
             lane.legacy.forget_closed();
             lane.core.forget_closed();
+            if let Some(twin) = &lane.twin {
+                twin.upstream.forget_closed();
+            }
         }
     }
 }

@@ -63,6 +63,13 @@ struct Serve {
     /// Share of users to shadow, 0 to 100 [default: 100]
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
+    /// A second legacy over the same data: it gets a copy of each shadowed safe request, and shows
+    /// where legacy differs from itself
+    #[arg(long, value_name = "URL")]
+    legacy_twin: Option<String>,
+    /// Without a twin: share of shadowed safe requests that legacy is asked twice, 0 to 100 [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    noise_sample: Option<f64>,
     /// Threads that serve clients [default: 1]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -216,6 +223,10 @@ fn configured(args: &Serve) -> anyhow::Result<Config> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.admin = args.admin.unwrap_or(config.admin);
     config.sample.percent = args.sample.unwrap_or(config.sample.percent);
+    if args.legacy_twin.is_some() {
+        config.noise.legacy_twin.clone_from(&args.legacy_twin);
+    }
+    config.noise.sample_percent = args.noise_sample.unwrap_or(config.noise.sample_percent);
     config.threads = args.threads.unwrap_or(config.threads);
     Ok(config)
 }

@@ -19,6 +19,7 @@ use crate::forward::{self, Head, SendError};
 use crate::lane::Lane;
 use crate::race::{Began, Write};
 use crate::sink::{Pair, Side};
+use crate::twin::{self, Second};
 use crate::upstream::{Link, Upstream};
 
 /// What core may see of a request, decided before legacy has answered.
@@ -53,14 +54,9 @@ impl Plan {
 
     /// What legacy's status makes of the plan.
     pub(crate) fn after_legacy(self, status: StatusCode) -> Result<Action, Reason> {
-        // Overload speaks of the moment, not of the request: core would have to be overloaded too.
-        let overloaded = matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        );
         match self {
             Self::Never(reason) => Err(reason),
-            _ if overloaded => Err(Reason::LegacyOverloaded),
+            _ if is_overload(status) => Err(Reason::LegacyOverloaded),
             Self::Read | Self::Mirror => Ok(Action::Copy),
             Self::Rejected if status.is_client_error() => Ok(Action::Copy),
             Self::Rejected => Err(Reason::WriteAccepted),
@@ -159,6 +155,9 @@ async fn run(lane: &Rc<Lane>, job: Job) {
     lane.core_answered();
     // Cheaper here than a hand-over: most pairs end with one comparison of bytes.
     if pair.plainly_equal() && !lane.is_new_request(&ticket, &pair) {
+        if let Some(twin) = pair.twin {
+            twin.paired();
+        }
         ticket.equal(pair.reference.status, pair.candidate.status);
     } else {
         lane.sink.hand_over(ticket, pair);
@@ -199,7 +198,15 @@ async fn copy(
             (request, false)
         }
     };
-    let core = ask(lane, &lane.core, &head, request, repeat).await?;
+    let asks = async {
+        // A read without a body, which `since` marks: nothing else may be sent twice to legacy.
+        if passing.since.is_none() || !repeat {
+            return None;
+        }
+        second(lane, ticket, &head).await
+    };
+    let (core, twin) = tokio::join!(ask(lane, &lane.core, &head, request, repeat), asks);
+    let core = core?;
     ticket.core_took(core.took);
     let reference = in_time(limit, passing.body.whole())
         .await
@@ -227,7 +234,43 @@ async fn copy(
             took,
         },
         candidate: core,
+        twin,
     })
+}
+
+/// Legacy's second answer to a read, if one is due and comes.
+async fn second(lane: &Rc<Lane>, ticket: &Ticket, head: &Head) -> Option<Second> {
+    let twin = lane.twin.as_ref()?;
+    if !twin.is_next() {
+        return None;
+    }
+    let endpoint = ticket.endpoint();
+    if twin.rests() {
+        endpoint.lose_pair("twin_rests");
+        return None;
+    }
+    endpoint.ask_twin();
+    let answer = ask(lane, &twin.upstream, head, RequestBody::Empty, true).await;
+    let answer = match answer {
+        Ok(side) if is_overload(side.status) => Err(Reason::LegacyOverloaded),
+        other => other,
+    };
+    twin.went(answer.as_ref().err().copied());
+    match answer {
+        Ok(side) => Some(Second::new(side, endpoint)),
+        Err(reason) => {
+            endpoint.lose_pair(twin::label(reason));
+            None
+        }
+    }
+}
+
+/// Overload speaks of the moment, not of the request: the other side would have to be overloaded too.
+fn is_overload(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
 }
 
 /// Reads what a write has made or changed from both services. Only the client's own write leads here,
@@ -253,6 +296,7 @@ async fn probe(
         request_body: None,
         reference,
         candidate,
+        twin: None,
     })
 }
 

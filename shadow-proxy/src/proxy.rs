@@ -106,8 +106,7 @@ impl Proxy {
         let (evidence, notices) = EvidenceWriter::open(config, catalogue.as_ref(), &counters)?;
         let comparer = Comparer::new(
             rules,
-            &settings.legacy,
-            &settings.core,
+            &settings,
             Arc::clone(&findings),
             evidence,
         );
@@ -244,6 +243,16 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
         }
     })?;
     let sample_header = config.sample.by_header.as_ref();
+    let sampled = Share::from_percent(config.noise.sample_percent);
+    let legacy = Arc::new(legacy);
+    let twin = match config.noise.legacy_twin.as_deref() {
+        Some(twin) => {
+            let twin = address("noise.legacy_twin", Some(twin), &config.legacy_link)?;
+            Some((Arc::new(twin), Share::ALL))
+        }
+        None if config.noise.is_on() => sampled.map(|share| (Arc::clone(&legacy), share)),
+        None => None,
+    };
     Ok(Settings {
         pseudonym,
         request_via,
@@ -258,10 +267,11 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
         limits: limits(&config.client),
         patience: patience(&config.client),
         connections_per_lane: (config.client.max_connections / config.threads).max(1),
-        legacy: Arc::new(legacy),
+        legacy,
         legacy_links: link_limits(&config.legacy_link),
         core: Arc::new(core),
         core_links: link_limits(&config.core_link),
+        twin,
         tls: config
             .tls
             .as_ref()

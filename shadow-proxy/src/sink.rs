@@ -14,6 +14,7 @@ use crate::capture::Chunks;
 use crate::compare::Comparer;
 use crate::counters::{Reason, Ticket};
 use crate::forward::Head;
+use crate::twin::Second;
 
 /// One side's whole answer.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Pair {
     pub(crate) request_body: Option<Chunks>,
     pub(crate) reference: Side,
     pub(crate) candidate: Side,
+    /// Legacy's second answer, where one was asked for and came.
+    pub(crate) twin: Option<Second>,
 }
 
 /// Fields that say how or when an answer was sent and not what it is.
@@ -47,21 +50,28 @@ const OF_THE_HOP: [HeaderName; 5] = [
 ];
 
 impl Pair {
-    /// Whether nothing at all differs: the same status, the same body bytes, the same fields. What is
-    /// not plainly equal may still be judged to be.
+    /// Whether nothing at all differs, on core's side and on the twin's: the same status, the same body
+    /// bytes, the same fields. What is not plainly equal may still be judged to be.
     pub(crate) fn plainly_equal(&self) -> bool {
-        self.reference.status == self.candidate.status
+        std::iter::once(&self.candidate)
+            .chain(self.twin.as_ref().map(|twin| &twin.side))
+            .all(|side| self.equals_reference(side))
+    }
+
+    fn equals_reference(&self, side: &Side) -> bool {
+        self.reference.status == side.status
             // The length of an answer to HEAD is the only thing known of its body.
-            && (self.head.method != Method::HEAD || same_length(&self.reference, &self.candidate))
-            && self.reference.body.same_bytes(&self.candidate.body)
-            && same_fields(&self.reference.headers, &self.candidate.headers)
+            && (self.head.method != Method::HEAD || same_length(&self.reference, side))
+            && self.reference.body.same_bytes(&side.body)
+            && same_fields(&self.reference.headers, &side.headers)
     }
 
     /// Bytes that the pair keeps alive, roughly.
     fn weight(&self) -> usize {
         const HEADS: usize = 4096;
         let request = self.request_body.as_ref().map_or(0, Chunks::len);
-        HEADS + request + self.reference.body.len() + self.candidate.body.len()
+        let twin = self.twin.as_ref().map_or(0, |twin| twin.side.body.len());
+        HEADS + request + self.reference.body.len() + self.candidate.body.len() + twin
     }
 }
 

@@ -109,7 +109,10 @@ fn export(evidence: &Evidence, out: &mut dyn io::Write) -> io::Result<()> {
     lines(out, "run", &evidence.runs)?;
     lines(out, "endpoint", &evidence.ledger.endpoints)?;
     lines(out, "group", &evidence.ledger.groups)?;
-    lines(out, "shape", &evidence.ledger.shapes)
+    lines(out, "shape", &evidence.ledger.shapes)?;
+    lines(out, "cell", &evidence.ledger.noise.cells)?;
+    lines(out, "mix", &evidence.ledger.noise.mixes)?;
+    lines(out, "mixed", &evidence.ledger.noise.mixed)
 }
 
 /// An age in milliseconds.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::exchange::{Answer, Exchange};
-use crate::relation::{Relation, format_class};
+use crate::relation::{Relation, format_class, same_format};
 use crate::rules::{AtPlace, HeaderPolicy, RuleSet, Tolerance};
 use crate::verdict::{Kind, Location};
 
@@ -196,7 +196,7 @@ impl Field<'_, '_, '_> {
                 && match tolerance {
                     Tolerance::Any => true,
                     Tolerance::SameFormat => {
-                        pairs().all(|(a, b)| format_class(a) == format_class(b))
+                        pairs().all(|(a, b)| same_format(a, b))
                     }
                     Tolerance::Abs(distance) => {
                         pairs().all(|(a, b)| crate::relation::numbers_within(a, b, distance))

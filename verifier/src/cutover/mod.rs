@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod address;
+mod noise;
 mod proxy;
 mod read;
 mod writes;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use address::{parse_address, without_user};
+pub use noise::NoiseConfig;
 pub use proxy::{ClientConfig, EvidenceConfig, LinkConfig, SampleConfig, ShadowConfig, TlsConfig};
 pub use writes::{
     Database, MARK, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase, WritesConfig,
@@ -56,6 +58,8 @@ pub struct Config {
     pub shadow: ShadowConfig,
     /// What core may see of writes.
     pub writes: WritesConfig,
+    /// Where second answers of legacy come from.
+    pub noise: NoiseConfig,
     /// TLS on the client's side.
     pub tls: Option<TlsConfig>,
     /// The admin port's protection.
@@ -83,6 +87,7 @@ impl Default for Config {
             },
             shadow: ShadowConfig::default(),
             writes: WritesConfig::default(),
+            noise: NoiseConfig::default(),
             tls: None,
             admin_token_file: None,
             drain_ms: 12_000,
@@ -131,6 +136,15 @@ pub enum ConfigError {
     /// Both services are the same.
     #[error("legacy and core are the same address: every comparison would be equal")]
     SameAddress,
+    /// The twin is no second instance.
+    #[error(
+        "noise.legacy_twin is the address of {side}: name a second legacy, or ask legacy itself twice \
+         with `--noise-sample PERCENT`"
+    )]
+    TwinOf {
+        /// `legacy` or `core`.
+        side: &'static str,
+    },
     /// A number is outside its range.
     #[error("{key}: must be {range}")]
     Range {
@@ -154,7 +168,11 @@ impl Config {
     /// The whole configuration as YAML, defaults included. It holds paths of secrets, no secrets.
     pub fn effective(&self) -> String {
         let mut shown = self.clone();
-        for address in [&mut shown.legacy, &mut shown.core] {
+        for address in [
+            &mut shown.legacy,
+            &mut shown.core,
+            &mut shown.noise.legacy_twin,
+        ] {
             *address = address.as_deref().map(without_user);
         }
         serde_saphyr::to_string(&shown)
@@ -219,6 +237,7 @@ impl Config {
                 return Err(ConfigError::Range { key, range });
             }
         }
+        self.noise.check()?;
         self.writes.check()?;
         if let Some(fault) = self
             .writes
@@ -238,6 +257,14 @@ impl Config {
         let core = parse_address("core", self.core.as_deref())?;
         if (legacy.1, legacy.2) == (core.1, core.2) {
             return Err(ConfigError::SameAddress);
+        }
+        if let Some(twin) = &self.noise.legacy_twin {
+            let twin = parse_address("noise.legacy_twin", Some(twin))?;
+            for (side, other) in [("legacy", &legacy), ("core", &core)] {
+                if (&twin.1, twin.2) == (&other.1, other.2) {
+                    return Err(ConfigError::TwinOf { side });
+                }
+            }
         }
         Ok(())
     }

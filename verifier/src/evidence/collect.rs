@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::Judged;
+use super::noise::{NoiseChanges, Paired};
 use super::record::{
     EndpointTally, Group, GroupKey, Ledger, MAX_SAMPLE_BODY, MAX_SHAPES, RelationText, Sample,
     Shape, StatusPair, StoredAnswer, StoredRequest,
@@ -29,13 +30,17 @@ pub(super) struct Changes {
     pub(super) endpoints: BTreeSet<String>,
     pub(super) groups: BTreeSet<String>,
     pub(super) shapes: BTreeSet<String>,
+    pub(super) noise: NoiseChanges,
     /// Bytes of new examples, roughly.
     pub(super) bytes: usize,
 }
 
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        self.endpoints.is_empty() && self.groups.is_empty() && self.shapes.is_empty()
+        self.endpoints.is_empty()
+            && self.groups.is_empty()
+            && self.shapes.is_empty()
+            && self.noise.is_empty()
     }
 }
 
@@ -96,6 +101,11 @@ impl Collector {
             record.tally = tally;
             self.changes.endpoints.insert(endpoint.to_owned());
         }
+    }
+
+    /// Takes the pairing of a request in. It holds no value of either answer.
+    pub fn pair(&mut self, paired: &Paired<'_>) {
+        self.ledger.noise.observe(paired, &mut self.changes.noise);
     }
 
     /// Takes one exchange in. Nothing of it is kept in clear that the redactor does not allow.
@@ -218,7 +228,12 @@ fn status(side: &Observation) -> Option<u16> {
     side.answer.as_ref().ok().map(|answer| answer.status)
 }
 
-fn group_key(endpoint: &str, statuses: StatusPair, finding: &Difference) -> GroupKey {
+/// The group that a difference belongs to.
+pub(super) fn group_key(
+    endpoint: &str,
+    statuses: StatusPair,
+    finding: &Difference,
+) -> GroupKey {
     GroupKey {
         endpoint: endpoint.to_owned(),
         statuses,

@@ -80,6 +80,7 @@ impl Ledger {
         add(&mut self.in_groups, other.in_groups);
         self.shapes.extend(other.shapes);
         self.shapes_cut |= other.shapes_cut;
+        self.noise.merge(other.noise);
         self.bound();
     }
 
@@ -157,6 +158,8 @@ impl EndpointTally {
         add(&mut self.sent, other.sent);
         add(&mut self.equal, other.equal);
         add(&mut self.different, other.different);
+        add(&mut self.paired, other.paired);
+        add_all(&mut self.not_paired, other.not_paired.clone());
         add_all(&mut self.not_compared, other.not_compared.clone());
         add_all(&mut self.equal_by_status, other.equal_by_status.clone());
         self.reference_latency.merge(&other.reference_latency);

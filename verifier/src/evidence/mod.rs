@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod collect;
 pub mod key_file;
 pub mod merge;
+pub mod noise;
 pub mod record;
 pub mod redact;
 pub mod store;
@@ -17,6 +18,7 @@ pub mod store;
 mod tests;
 
 use collect::Collector;
+use noise::Paired;
 use record::{EndpointTally, Evidence, Run};
 use redact::Redactor;
 
@@ -45,6 +47,9 @@ pub struct Judged<'a> {
 pub trait Recorder: Send {
     /// Takes a judged exchange in. Cheap; writes nothing.
     fn record(&mut self, judged: &Judged<'_>);
+
+    /// Takes the pairing of a request in that a second legacy was asked as well, or could have been.
+    fn pair(&mut self, paired: &Paired<'_>);
 
     /// Sets an endpoint's counts since the start of the run; they replace what was set before.
     fn tally(&mut self, endpoint: &str, tally: EndpointTally);
@@ -100,6 +105,10 @@ impl Memory {
 impl Recorder for Memory {
     fn record(&mut self, judged: &Judged<'_>) {
         self.collector.record(judged);
+    }
+
+    fn pair(&mut self, paired: &Paired<'_>) {
+        self.collector.pair(paired);
     }
 
     fn tally(&mut self, endpoint: &str, tally: EndpointTally) {

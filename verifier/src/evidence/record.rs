@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::noise::{Decisions, NoiseLedger, decide};
 use super::redact::hex;
 use crate::severity::Severity;
 use crate::verdict::Kind;
@@ -62,6 +63,9 @@ pub struct Run {
     pub sample_percent: Option<String>,
     /// What was done with writes, as configured.
     pub writes: Option<String>,
+    /// Where second answers of legacy came from: `twin`, or `sample 5 %` of legacy itself.
+    #[serde(default)]
+    pub second_answers: Option<String>,
     /// Where a trace can be looked at, `{trace_id}` in place of its id.
     pub trace_url: Option<String>,
     /// When it started, in milliseconds since 1970.
@@ -95,6 +99,20 @@ pub struct Ledger {
     pub shapes: BTreeMap<String, Shape>,
     /// Whether there were more shapes than are kept.
     pub shapes_cut: bool,
+    /// Where legacy differs from itself.
+    #[serde(default)]
+    pub noise: NoiseLedger,
+}
+
+impl Ledger {
+    /// What is noise, what is not and what cannot be told yet, from the counts as they are now.
+    pub fn decisions(&self) -> Decisions {
+        decide(&self.noise, |endpoint| {
+            self.endpoints
+                .get(endpoint)
+                .map_or(0, |record| record.tally.paired)
+        })
+    }
 }
 
 /// The counts of one endpoint.
@@ -122,10 +140,14 @@ pub struct EndpointTally {
     pub sent: u64,
     /// Of these, compared without a difference.
     pub equal: u64,
-    /// Compared with a difference.
+    /// Compared with a difference, of which some may be noise: see [`Ledger::decisions`].
     pub different: u64,
     /// Not compared, by reason.
     pub not_compared: BTreeMap<String, u64>,
+    /// Of those with a verdict, held against a second answer of legacy as well.
+    pub paired: u64,
+    /// Not held against one though one was asked for, by reason.
+    pub not_paired: BTreeMap<String, u64>,
     /// Those without a difference, by both statuses.
     pub equal_by_status: BTreeMap<StatusPair, u64>,
     /// How long legacy took to begin its answers.
@@ -135,7 +157,8 @@ pub struct EndpointTally {
 }
 
 impl EndpointTally {
-    /// Exchanges with a verdict.
+    /// Exchanges with a verdict. Those that only differ where legacy differs from itself count as
+    /// different here, see [`Ledger::decisions`].
     pub fn compared(&self) -> u64 {
         self.equal.saturating_add(self.different)
     }

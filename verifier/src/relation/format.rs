@@ -30,8 +30,66 @@ pub enum FormatClass {
     Email,
     /// A `traceparent` of W3C Trace Context.
     TraceParent,
+    /// Base64 that shows itself by its padding.
+    Base64,
     /// Anything else.
     Text,
+}
+
+impl FormatClass {
+    /// The class in words, without any part of the text: `timestamp with 3 digits and +hh:mm`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Empty => "empty".to_owned(),
+            Self::Uuid(version) => format!("uuid{}", char::from(*version)),
+            Self::Ulid => "ulid".to_owned(),
+            Self::Int => "integer".to_owned(),
+            Self::Decimal(digits) => format!("decimal({digits})"),
+            Self::Timestamp(form) => form.name(),
+            Self::Date => "date".to_owned(),
+            Self::Hex(digits) => format!("hex({digits})"),
+            Self::Jwt => "jwt".to_owned(),
+            Self::Url(_) => "url".to_owned(),
+            Self::Email => "e-mail".to_owned(),
+            Self::TraceParent => "traceparent".to_owned(),
+            Self::Base64 => "base64".to_owned(),
+            Self::Text => "text".to_owned(),
+        }
+    }
+}
+
+/// Whether two values, as texts, are of one format: of one class, and for whole numbers of one unit
+/// of time where both read as a moment of our days (seconds since 1970 and milliseconds since 1970 are
+/// two formats). Hexadecimal digits that happen to hold no letter are still hexadecimal.
+pub fn same_format(left: &str, right: &str) -> bool {
+    match (format_class(left), format_class(right)) {
+        (FormatClass::Int, FormatClass::Int) => match (epoch_unit(left), epoch_unit(right)) {
+            (Some(left), Some(right)) => left == right,
+            _ => true,
+        },
+        (FormatClass::Hex(digits), FormatClass::Int) => right.len() == digits,
+        (FormatClass::Int, FormatClass::Hex(digits)) => left.len() == digits,
+        (left, right) => left == right,
+    }
+}
+
+/// The format of a text in words; a whole number that reads as a moment of our days with its unit.
+pub fn format_name(text: &str) -> String {
+    match (format_class(text), epoch_unit(text)) {
+        (FormatClass::Int, Some(unit)) => format!("epoch {unit}"),
+        (class, _) => class.name(),
+    }
+}
+
+/// The unit in which a whole number would be a moment between 2001 and 2065 since 1970.
+fn epoch_unit(text: &str) -> Option<&'static str> {
+    const FIRST: u64 = 1_000_000_000;
+    const LAST: u64 = 3_000_000_000;
+    let number: u64 = text.parse().ok()?;
+    [("s", 1), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)]
+        .into_iter()
+        .find(|(_, per_second)| (FIRST * per_second..LAST * per_second).contains(&number))
+        .map(|(unit, _)| unit)
 }
 
 /// The format of a text.
@@ -102,6 +160,16 @@ pub fn format_class(text: &str) -> FormatClass {
         && !text.contains(char::is_whitespace)
     {
         return FormatClass::Email;
+    }
+    let padded = bytes.len() >= 8 && bytes.len().is_multiple_of(4) && text.ends_with('=');
+    let digits = text.trim_end_matches('=');
+    if padded
+        && text.len() - digits.len() <= 2
+        && digits
+            .bytes()
+            .all(|b| base64(b) || b == b'+' || b == b'/')
+    {
+        return FormatClass::Base64;
     }
     FormatClass::Text
 }

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::json::{Decimal, JsonType, Node};
 use crate::rules::{Presence, Tolerance};
 
-pub use format::{FormatClass, format_class};
+pub use format::{FormatClass, format_class, format_name, same_format};
 pub(crate) use strings::is_constant;
 use time::Stamp;
 pub use values::{relate, relate_absent};
@@ -68,6 +68,9 @@ pub enum Relation {
     Moved(String),
     /// The same elements in another order.
     Permutation,
+    /// Another order only among elements with an equal value of this key, by which both sides are
+    /// sorted: nothing says which of them comes first.
+    Ties(String),
     /// Another envelope around an error.
     ErrorEnvelope,
     /// A page instead of JSON.
@@ -115,6 +118,7 @@ impl Relation {
             Self::KeyRenamed(_) => "key-renamed",
             Self::Moved(_) => "moved",
             Self::Permutation => "permutation",
+            Self::Ties(_) => "ties",
             Self::ErrorEnvelope => "error-envelope",
             Self::HtmlInsteadOfJson => "html-instead-of-json",
             Self::NotJson => "not-json",
@@ -131,7 +135,7 @@ impl Relation {
 }
 
 /// The classes of all relations, as [`Relation::class`] gives them.
-pub const CLASSES: [&str; 30] = [
+pub const CLASSES: [&str; 31] = [
     "number-format",
     "scale",
     "cut-fraction",
@@ -151,6 +155,7 @@ pub const CLASSES: [&str; 30] = [
     "key-renamed",
     "moved",
     "permutation",
+    "ties",
     "error-envelope",
     "html-instead-of-json",
     "not-json",
@@ -174,6 +179,7 @@ impl fmt::Display for Relation {
             Self::TimeShift(seconds) => write!(f, "time shift of {}", Shift(*seconds)),
             Self::KeyRenamed(key) => write!(f, "renamed key, `{key}` on the other side"),
             Self::Moved(place) => write!(f, "moved, at {place} on the other side"),
+            Self::Ties(key) => write!(f, "another order among elements of equal `{key}` only"),
             Self::NumberFormat => f.write_str("the same number in another form"),
             Self::CutFraction => f.write_str("fraction cut off"),
             Self::DefaultFilled => f.write_str("a default instead of nothing"),
@@ -238,7 +244,7 @@ pub(crate) fn tolerates(tolerance: &Tolerance, a: Node<'_>, b: Node<'_>) -> bool
         Tolerance::Any => true,
         Tolerance::SameFormat => {
             matches!(kind, JsonType::String | JsonType::Number)
-                && format_class(&a.as_str()) == format_class(&b.as_str())
+                && same_format(&a.as_str(), &b.as_str())
         }
         Tolerance::Abs(distance) => {
             kind == JsonType::Number && numbers_within(a.raw(), b.raw(), distance)

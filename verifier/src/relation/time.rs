@@ -28,6 +28,29 @@ enum ZoneForm {
     Basic,
 }
 
+impl Form {
+    /// The pattern in words, such as `timestamp with 3 digits and +hh:mm`.
+    pub(crate) fn name(self) -> String {
+        let zone = match self.zone {
+            ZoneForm::None => "no zone",
+            ZoneForm::Zulu => "Z",
+            ZoneForm::Colon => "+hh:mm",
+            ZoneForm::Basic => "+hhmm",
+        };
+        let between = match self.separator {
+            b'T' => "",
+            b't' => ", small t",
+            _ => ", a space",
+        };
+        let digits = match (self.has_seconds, self.fraction_digits) {
+            (false, _) => "no seconds".to_owned(),
+            (true, 0) => "no fraction".to_owned(),
+            (true, digits) => format!("{digits} digits"),
+        };
+        format!("timestamp with {digits} and {zone}{between}")
+    }
+}
+
 impl Stamp {
     /// Reads `2026-01-12T09:00:00.123+09:00` and its kin: `T`, `t` or a space between, seconds and
     /// fraction (up to nine digits) optional, zone `Z`, `+09:00`, `+0900` or none. A bare date is none.

@@ -1,6 +1,7 @@
 //! Every difference between two documents, rendered for a reader.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::exchange::Token;
 use crate::json::{JsonType, Node};
@@ -13,6 +14,7 @@ use super::super::sink::Sink;
 use super::hash::Hashes;
 use super::joint;
 use super::pairing::{Plan, Rows};
+use super::ties;
 use super::{
     Accepted, Forms, Pair, Scalars, Side, absence, accepts, below, draft, quick, same_scalar, shown,
 };
@@ -28,6 +30,8 @@ pub(super) struct Found {
     pub(super) relation: Option<Relation>,
     pub(super) detail: Option<String>,
     state: State,
+    /// [`Walk::path`] where it was found.
+    path: u64,
 }
 
 /// A walk over two documents that gathers every difference.
@@ -35,9 +39,13 @@ struct Walk<'w, 'r, 's> {
     reference: &'w Side<'w>,
     candidate: &'w Side<'w>,
     set: &'r RuleSet,
-    todo: Vec<Pair>,
+    todo: Vec<(Pair, u64)>,
+    /// Names the place that is looked at, all indexes of an array alike.
+    path: u64,
     hashes: Option<(Hashes, Hashes)>,
     found: Vec<Found>,
+    /// How many of `found` lie at a place and are of a kind.
+    crowd: HashMap<(u64, Kind), usize>,
     forms: Forms,
     sink: &'s mut Sink<'r>,
 }
@@ -53,16 +61,19 @@ pub(super) fn explain<'r>(
         reference,
         candidate,
         set,
-        todo: vec![Pair::root(set)],
+        todo: vec![(Pair::root(set), 0)],
+        path: 0,
         hashes: None,
         found: Vec::new(),
+        crowd: HashMap::new(),
         forms: Forms {
             noted: true,
             ..Forms::default()
         },
         sink,
     };
-    while let Some(pair) = walk.todo.pop() {
+    while let Some((pair, path)) = walk.todo.pop() {
+        walk.path = path;
         walk.pair(pair);
     }
     walk.report()
@@ -206,8 +217,11 @@ impl<'w> Walk<'w, '_, '_> {
             let name = name_of(key);
             let below = below(self.set, state, key);
             let is_doubled = doubled.contains(&name);
+            let path = step(self.path, &name);
             let Some(at) = places.get_mut(&name).and_then(Vec::pop) else {
-                self.lone(value, below, (a, b), true, is_doubled);
+                self.inside(path, |walk| {
+                    walk.lone(value, below, (a, b), true, is_doubled);
+                });
                 continue;
             };
             used[at] = true;
@@ -223,10 +237,12 @@ impl<'w> Walk<'w, '_, '_> {
                 if !quick::same_subtree(self.reference, self.candidate, self.set, pair) {
                     let nodes = (Some(value), Some(theirs[at].1));
                     let relation = Some(Relation::DuplicateKeys);
-                    self.found_as(Kind::ValueChange, nodes, below, relation);
+                    self.inside(path, |walk| {
+                        walk.found_as(Kind::ValueChange, nodes, below, relation);
+                    });
                 }
             } else {
-                self.todo.push(pair);
+                self.todo.push((pair, path));
             }
         }
         for (at, (name, value)) in theirs.into_iter().enumerate() {
@@ -311,22 +327,26 @@ impl<'w> Walk<'w, '_, '_> {
                 None => self.order(a, b, state, &pairs, permutation),
             }
         }
-        for at in removed {
-            let below = set.index(state, at);
-            self.lone(ours[at], below, (a, b), true, false);
-        }
-        for at in added {
-            let below = set.index(state, at);
-            self.lone(theirs[at], below, (a, b), false, false);
-        }
+        let path = step(self.path, &());
+        self.inside(path, |walk| {
+            for at in removed {
+                let below = set.index(state, at);
+                walk.lone(ours[at], below, (a, b), true, false);
+            }
+            for at in added {
+                let below = set.index(state, at);
+                walk.lone(theirs[at], below, (a, b), false, false);
+            }
+        });
         pairs.sort_unstable();
         for (at, to) in pairs.into_iter().rev() {
             let state = set.index(state, at);
-            self.todo.push(Pair {
+            let pair = Pair {
                 a: ours[at].index(),
                 b: theirs[to].index(),
                 state,
-            });
+            };
+            self.todo.push((pair, path));
         }
     }
 
@@ -342,7 +362,9 @@ impl<'w> Walk<'w, '_, '_> {
         pairs.sort_unstable();
         let first = pairs.iter().find(|(at, to)| at != to);
         let count = self.found.len();
-        let relation = permutation.then_some(Relation::Permutation);
+        let relation = ties::tied_by(a, b)
+            .map(Relation::Ties)
+            .or_else(|| permutation.then_some(Relation::Permutation));
         self.found_as(Kind::Order, (Some(a), Some(b)), state, relation);
         if let Some(found) = self.found.get_mut(count) {
             found.detail = first.map(|(at, to)| format!("element {at} is now element {to}"));
@@ -382,10 +404,7 @@ impl<'w> Walk<'w, '_, '_> {
                 return self.accept(kind, a, b, Some(rule));
             }
         }
-        if self.found.len() + self.sink.kept() >= MAX_FINDINGS {
-            return self.sink.count_only();
-        }
-        self.found.push(Found {
+        let found = Found {
             kind,
             a: a.map(|node| node.index()),
             b: b.map(|node| node.index()),
@@ -393,8 +412,50 @@ impl<'w> Walk<'w, '_, '_> {
             relation,
             detail: None,
             state,
-        });
+            path: self.path,
+        };
+        if self.found.len() + self.sink.kept() >= MAX_FINDINGS {
+            self.sink.count_only();
+            self.make_room(found);
+            return;
+        }
+        *self.crowd.entry((found.path, kind)).or_default() += 1;
+        self.found.push(found);
     }
+
+    /// At the bound a place that has no finding yet takes that of the last place with several: many
+    /// rows that differ alike must not hide another difference behind them.
+    fn make_room(&mut self, found: Found) {
+        let own = (found.path, found.kind);
+        if self.crowd.contains_key(&own) {
+            return;
+        }
+        let crowd = &self.crowd;
+        let crowded = |found: &Found| crowd.get(&(found.path, found.kind)) > Some(&1);
+        let Some(at) = self.found.iter().rposition(crowded) else {
+            return;
+        };
+        let gone = (self.found[at].path, self.found[at].kind);
+        self.found[at] = found;
+        if let Some(count) = self.crowd.get_mut(&gone) {
+            *count -= 1;
+        }
+        self.crowd.insert(own, 1);
+    }
+
+    /// Does something at another place than the current one.
+    fn inside(&mut self, path: u64, act: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.path, path);
+        act(self);
+        self.path = outer;
+    }
+}
+
+/// The name of a place below another.
+fn step(path: u64, key: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (path, key).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A key to look others up by: as text, or as written where a text cannot hold it.

@@ -9,6 +9,7 @@ mod hash;
 mod joint;
 mod pairing;
 mod quick;
+mod ties;
 
 use std::collections::HashMap;
 

@@ -272,6 +272,7 @@ pub(in crate::evidence) fn relation_text(relation: &Relation) -> RelationText {
     let plain = match relation {
         Relation::KeyRenamed(key) => Relation::KeyRenamed(plain_place(key)),
         Relation::Moved(place) => Relation::Moved(plain_place(place)),
+        Relation::Ties(key) => Relation::Ties(plain_place(key)),
         other => other.clone(),
     };
     RelationText {

@@ -126,15 +126,21 @@ enum RecordKind {
     Endpoint,
     Group,
     Shape,
+    Cell,
+    Mix,
+    Mixed,
 }
 
 impl RecordKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
         Self::Run,
         Self::Totals,
         Self::Endpoint,
         Self::Group,
         Self::Shape,
+        Self::Cell,
+        Self::Mix,
+        Self::Mixed,
     ];
 
     const fn name(self) -> &'static str {
@@ -144,6 +150,9 @@ impl RecordKind {
             Self::Endpoint => "endpoint",
             Self::Group => "group",
             Self::Shape => "shape",
+            Self::Cell => "cell",
+            Self::Mix => "mix",
+            Self::Mixed => "mixed",
         }
     }
 }
@@ -153,6 +162,8 @@ impl RecordKind {
 struct Totals {
     in_groups: u64,
     shapes_cut: bool,
+    #[serde(default)]
+    cells_cut: bool,
     broken_records: u64,
 }
 

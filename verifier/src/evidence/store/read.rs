@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::de::DeserializeOwned;
 
 use super::{BUSY, RecordKind, StoreError, Totals, check_layout, checksum, is_in_use};
+use crate::evidence::noise::{Cell, Mix, NoiseLedger};
 use crate::evidence::record::{EndpointRecord, Evidence, Group, Ledger, Run, Shape};
 
 /// Reads all evidence of a file, also of one that a proxy is writing to. A run without an end whose
@@ -60,6 +61,7 @@ pub(super) fn gather(database: &Connection) -> Evidence {
                         ..Ledger::default()
                     };
                     ledger.shapes_cut = totals.shapes_cut;
+                    ledger.noise.cells_cut = totals.cells_cut;
                     evidence.ledger.merge(ledger);
                 }),
                 RecordKind::Endpoint => parse(&body).map(|record: EndpointRecord| {
@@ -74,6 +76,27 @@ pub(super) fn gather(database: &Connection) -> Evidence {
                     evidence.ledger.merge(Ledger {
                         groups,
                         ..Ledger::default()
+                    });
+                }),
+                RecordKind::Cell => parse(&body).map(|cell: Cell| {
+                    let cells = [(id, cell)].into();
+                    evidence.ledger.noise.merge(NoiseLedger {
+                        cells,
+                        ..NoiseLedger::default()
+                    });
+                }),
+                RecordKind::Mix => parse(&body).map(|mix: Mix| {
+                    let mixes = [(id, mix)].into();
+                    evidence.ledger.noise.merge(NoiseLedger {
+                        mixes,
+                        ..NoiseLedger::default()
+                    });
+                }),
+                RecordKind::Mixed => parse(&body).map(|count: u64| {
+                    let mixed = [(id, count)].into();
+                    evidence.ledger.noise.merge(NoiseLedger {
+                        mixed,
+                        ..NoiseLedger::default()
                     });
                 }),
                 RecordKind::Shape => parse(&body).map(|shape: Shape| {

@@ -11,6 +11,7 @@ use super::{
     RecordKind, StoreError, Totals, beside, create, is_in_use, open, private_file, put, remove,
 };
 use crate::evidence::collect::{Changes, Collector};
+use crate::evidence::noise::{NoiseChanges, Paired};
 use crate::evidence::record::{EndpointTally, Evidence, Group, Ledger, Run};
 use crate::evidence::redact::{Redactor, hex};
 use crate::evidence::{Flushed, Judged, Recorder, key_file};
@@ -200,6 +201,10 @@ impl Recorder for SqliteRecorder {
         self.waiting_since_ms.get_or_insert(judged.at_ms);
     }
 
+    fn pair(&mut self, paired: &Paired<'_>) {
+        self.collector.pair(paired);
+    }
+
     fn tally(&mut self, endpoint: &str, tally: EndpointTally) {
         self.collector.tally(endpoint, tally);
     }
@@ -340,6 +345,11 @@ fn everything(ledger: &Ledger) -> Changes {
         endpoints: ledger.endpoints.keys().cloned().collect(),
         groups: ledger.groups.keys().cloned().collect(),
         shapes: ledger.shapes.keys().cloned().collect(),
+        noise: NoiseChanges {
+            cells: ledger.noise.cells.keys().cloned().collect(),
+            mixes: ledger.noise.mixes.keys().cloned().collect(),
+            endpoints: ledger.noise.mixed.keys().cloned().collect(),
+        },
         bytes: 0,
     }
 }
@@ -388,9 +398,28 @@ fn write_changes(
             None => remove(database, run, RecordKind::Shape, id)?,
         }
     }
+    let (noise, touched) = (&ledger.noise, &changes.noise);
+    for id in &touched.cells {
+        match noise.cells.get(id) {
+            Some(cell) => put(database, run, RecordKind::Cell, id, batch, cell)?,
+            None => remove(database, run, RecordKind::Cell, id)?,
+        }
+    }
+    for id in &touched.mixes {
+        match noise.mixes.get(id) {
+            Some(mix) => put(database, run, RecordKind::Mix, id, batch, mix)?,
+            None => remove(database, run, RecordKind::Mix, id)?,
+        }
+    }
+    for name in &touched.endpoints {
+        if let Some(count) = noise.mixed.get(name) {
+            put(database, run, RecordKind::Mixed, name, batch, count)?;
+        }
+    }
     let totals = Totals {
         in_groups: ledger.in_groups,
         shapes_cut: ledger.shapes_cut,
+        cells_cut: ledger.noise.cells_cut,
         broken_records,
     };
     put(database, run, RecordKind::Totals, "", batch, &totals)

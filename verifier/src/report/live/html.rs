@@ -65,7 +65,9 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         let counts = [
             tally.sent,
             tally.compared(),
-            tally.different,
+            line.noise,
+            line.undecided,
+            line.different,
             line.skipped,
             line.lost,
         ];

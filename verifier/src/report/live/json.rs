@@ -7,6 +7,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::{LiveReport, Side, curl};
+use crate::evidence::noise::Decision;
 use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
 use crate::report::json::SCHEMA;
 
@@ -37,7 +38,10 @@ fn value(report: &LiveReport) -> Value {
             "sent": totals.sent,
             "compared": totals.compared,
             "equal": totals.equal,
+            "noise": totals.noise,
+            "undecided": totals.undecided,
             "different": totals.different,
+            "paired": totals.paired,
             "skipped": totals.skipped,
             "lost": totals.lost,
             "groups": totals.groups,
@@ -45,6 +49,8 @@ fn value(report: &LiveReport) -> Value {
             "broken_records": report.evidence.broken_records,
         },
         "findings": findings,
+        "noise": noise(report, Decision::Noise),
+        "undecided": noise(report, Decision::Undecided),
         "endpoints": endpoints(report),
         "shapes": report.evidence.ledger.shapes.values().collect::<Vec<_>>(),
         "runs": report.evidence.runs.values().collect::<Vec<_>>(),
@@ -69,7 +75,11 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
             "sent": tally.sent,
             "compared": tally.compared(),
             "equal": tally.equal,
-            "different": tally.different,
+            "noise": line.noise,
+            "undecided": line.undecided,
+            "different": line.different,
+            "paired": tally.paired,
+            "not_paired": tally.not_paired,
             "skipped": line.skipped,
             "lost": line.lost,
             "not_compared": tally.not_compared,
@@ -83,6 +93,47 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
         })
     });
     lines.collect()
+}
+
+/// Groups that are no findings: what a reader needs to see that they are rightly none.
+fn noise(report: &LiveReport, decision: Decision) -> Vec<Value> {
+    let groups = report.groups_of(decision).into_iter();
+    groups
+        .map(|(id, group)| {
+            json!({
+                "endpoint": group.key.endpoint,
+                "group": group.key.place,
+                "kind": group.key.kind,
+                "relation": group.key.relation,
+                "severity": group.key.severity,
+                "count": group.exchanges,
+                "group_id": id,
+                "pairing": pairing(report, group),
+            })
+        })
+        .collect()
+}
+
+/// How a group's places differ at core and at legacy's twin, one object a manner.
+fn pairing(report: &LiveReport, group: &Group) -> Vec<Value> {
+    let decisions = report.decisions();
+    let cells = report.cells(group).into_iter();
+    cells
+        .map(|(id, cell)| {
+            let judged = decisions.cells.get(id);
+            json!({
+                "manner": cell.manner.text(),
+                "decision": judged.map(|judged| judged.decision),
+                "cause": judged.map(|judged| judged.cause),
+                "e_value": judged.map(|judged| judged.ln_e.exp().min(f64::MAX)),
+                "paired": judged.map(|judged| judged.paired),
+                "core_only": cell.core_only,
+                "twin_only": cell.twin_only,
+                "both": cell.both,
+                "unpaired": cell.unpaired,
+            })
+        })
+        .collect()
 }
 
 fn finding(report: &LiveReport, id: &str, group: &Group) -> Value {
@@ -104,6 +155,7 @@ fn finding(report: &LiveReport, id: &str, group: &Group) -> Value {
         "rule": difference.and_then(|difference| difference.rule.as_ref()),
         "detail": difference.and_then(|difference| difference.detail.as_ref()),
         "count": group.exchanges,
+        "pairing": pairing(report, group),
         "group_id": id,
         "reference_status": key.statuses.reference,
         "candidate_status": key.statuses.candidate,

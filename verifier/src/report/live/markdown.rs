@@ -22,18 +22,20 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "\n## Endpoints\n")?;
     writeln!(
         out,
-        "| endpoint | sent | compared | different | skipped | lost | legacy p99 | core p99 |"
+        "| endpoint | sent | compared | noise | undecided | different | skipped | lost | legacy p99 | core p99 |"
     )?;
-    writeln!(out, "|---|---:|---:|---:|---:|---:|---:|---:|")?;
+    writeln!(out, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
     for line in report.endpoints() {
         let tally = &line.record.tally;
         writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             escape(line.name),
             tally.sent,
             tally.compared(),
-            tally.different,
+            line.noise,
+            line.undecided,
+            line.different,
             line.skipped,
             line.lost,
             quantile_text(&tally.reference_latency, 0.99),

@@ -7,12 +7,14 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod noise;
 pub mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
+use crate::evidence::noise::{Cell, Decision, Decisions};
 use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Run, Sample};
 use crate::severity::Severity;
 
@@ -49,6 +51,12 @@ pub struct EndpointLine<'e> {
     pub name: &'e str,
     /// Its counts.
     pub record: &'e EndpointRecord,
+    /// Differs only where legacy differs from itself.
+    pub noise: u64,
+    /// Differs where it cannot be told yet whether legacy does.
+    pub undecided: u64,
+    /// Differs otherwise.
+    pub different: u64,
     /// Not compared on purpose.
     pub skipped: u64,
     /// Not compared, but should have been.
@@ -64,7 +72,11 @@ pub struct LiveTotals {
     pub compared: u64,
     /// Of these, without a difference.
     pub equal: u64,
-    /// Of these, with one.
+    /// Of these, with one only where legacy differs from itself.
+    pub noise: u64,
+    /// Of these, with one where it cannot be told yet whether legacy does.
+    pub undecided: u64,
+    /// Of these, with another.
     pub different: u64,
     /// Not compared on purpose.
     pub skipped: u64,
@@ -74,8 +86,10 @@ pub struct LiveTotals {
     pub endpoints: usize,
     /// Of these, compared without any difference.
     pub endpoints_equal: usize,
-    /// Difference groups.
+    /// Difference groups that are findings.
     pub groups: usize,
+    /// Of those with a verdict, held against a second answer of legacy as well.
+    pub paired: u64,
 }
 
 impl LiveReport {
@@ -90,6 +104,7 @@ impl LiveReport {
     /// Endpoints by name.
     pub fn endpoints(&self) -> Vec<EndpointLine<'_>> {
         let live = self.is_live();
+        let decisions = self.decisions();
         let lines = self.evidence.ledger.endpoints.iter().map(|(name, record)| {
             let tally = &record.tally;
             let skipped = skipped(tally);
@@ -100,9 +115,15 @@ impl LiveReport {
             // While a proxy runs, a request without an end is under way.
             let open = if live { 0 } else { tally.open() };
             let lost = all.saturating_sub(skipped).saturating_add(open);
+            let counts = decisions.endpoint(name);
             EndpointLine {
                 name,
                 record,
+                noise: counts.noise,
+                undecided: counts.undecided,
+                different: tally
+                    .different
+                    .saturating_sub(counts.noise.saturating_add(counts.undecided)),
                 skipped,
                 lost,
             }
@@ -110,15 +131,28 @@ impl LiveReport {
         lines.collect()
     }
 
-    /// Groups: the worst first, then the most frequent.
+    /// What is noise, from the counts as they are.
+    pub fn decisions(&self) -> Decisions {
+        self.evidence.ledger.decisions()
+    }
+
+    /// Groups that are findings: the worst first, then the most frequent.
     pub fn groups(&self) -> Vec<(&str, &Group)> {
+        self.groups_of(Decision::Finding)
+    }
+
+    /// Groups of one decision, in the same order.
+    pub fn groups_of(&self, decision: Decision) -> Vec<(&str, &Group)> {
+        let decisions = self.decisions();
         let all = self
             .evidence
             .ledger
             .groups
             .iter()
             .map(|(id, group)| (id.as_str(), group));
-        let mut groups: Vec<_> = all.collect();
+        let mut groups: Vec<_> = all
+            .filter(|(id, _)| decisions.group(id) == decision)
+            .collect();
         groups.sort_by(|(a_id, a), (b_id, b)| {
             b.key
                 .severity
@@ -129,10 +163,21 @@ impl LiveReport {
         groups
     }
 
+    /// The cells of a group that core differs in, the most frequent first.
+    pub fn cells(&self, group: &Group) -> Vec<(&str, &Cell)> {
+        let all = self.evidence.ledger.noise.cells.iter();
+        let mut cells: Vec<_> = all
+            .filter(|(_, cell)| cell.key == group.key && cell.core() > 0)
+            .map(|(id, cell)| (id.as_str(), cell))
+            .collect();
+        cells.sort_by_key(|(id, cell)| (std::cmp::Reverse(cell.core()), *id));
+        cells
+    }
+
     /// Counts everything.
     pub fn totals(&self) -> LiveTotals {
         let mut totals = LiveTotals {
-            groups: self.evidence.ledger.groups.len(),
+            groups: self.groups().len(),
             ..LiveTotals::default()
         };
         for line in self.endpoints() {
@@ -140,23 +185,23 @@ impl LiveReport {
             totals.sent = totals.sent.saturating_add(tally.sent);
             totals.compared = totals.compared.saturating_add(tally.compared());
             totals.equal = totals.equal.saturating_add(tally.equal);
-            totals.different = totals.different.saturating_add(tally.different);
+            totals.noise = totals.noise.saturating_add(line.noise);
+            totals.undecided = totals.undecided.saturating_add(line.undecided);
+            totals.different = totals.different.saturating_add(line.different);
+            totals.paired = totals.paired.saturating_add(tally.paired);
             totals.skipped = totals.skipped.saturating_add(line.skipped);
             totals.lost = totals.lost.saturating_add(line.lost);
             totals.endpoints += 1;
-            totals.endpoints_equal += usize::from(tally.equal > 0 && tally.different == 0);
+            let sound = line.different == 0 && line.undecided == 0;
+            totals.endpoints_equal += usize::from(tally.equal + line.noise > 0 && sound);
         }
         totals
     }
 
-    /// Worst severity of all groups.
+    /// Worst severity of all groups that are findings.
     pub fn severity(&self) -> Option<Severity> {
-        self.evidence
-            .ledger
-            .groups
-            .values()
-            .map(|group| group.key.severity)
-            .max()
+        let groups = self.groups();
+        groups.iter().map(|(_, group)| group.key.severity).max()
     }
 
     /// Why the evidence is not the whole truth, in full sentences.
@@ -171,6 +216,10 @@ impl LiveReport {
         gap(
             totals.lost,
             "requests should have been compared and were not (see the reasons)",
+        );
+        gap(
+            totals.undecided,
+            "exchanges differ where it cannot be told yet whether legacy differs from itself",
         );
         let runs = || self.evidence.runs.values();
         let count = |runs: usize| runs as u64;
@@ -217,6 +266,33 @@ impl LiveReport {
                 "the evidence of {late} exchanges was written late: the disk was full or failing"
             ));
         }
+        let runs = self.evidence.runs.values();
+        let sources: Vec<&str> = runs
+            .filter_map(|run| run.second_answers.as_deref())
+            .collect();
+        if sources.iter().any(|source| *source != "twin") {
+            warnings.push(
+                "second answers came from legacy itself: noise that is the same in a whole process \
+                 (hash seeds, the order of sets) cannot be seen; a twin of legacy would show it"
+                    .to_owned(),
+            );
+        }
+        let unpaired = ledger
+            .endpoints
+            .values()
+            .flat_map(|record| record.tally.not_paired.values())
+            .fold(0u64, |sum, n| sum.saturating_add(*n));
+        if unpaired > 0 {
+            warnings.push(format!(
+                "{unpaired} second answers of legacy came to nothing (see `not_paired`)"
+            ));
+        }
+        if ledger.noise.cells_cut {
+            warnings.push(format!(
+                "more than {} places differ; the pairing of the rest is not kept",
+                ledger.noise.cells.len()
+            ));
+        }
         let writes: u64 = ledger
             .endpoints
             .values()
@@ -253,8 +329,12 @@ impl LiveReport {
             0 => String::new(),
             lost => format!(", {lost} lost"),
         };
+        let noise = match totals.noise {
+            0 => String::new(),
+            noise => format!(", {noise} of them with noise alone"),
+        };
         let counts = format!(
-            "{} of {} requests compared{lost}",
+            "{} of {} requests compared{noise}{lost}",
             totals.compared, totals.sent
         );
         match self.exit() {

@@ -5,7 +5,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, curl, moment, quantile_text, run_line};
+use super::{LiveReport, Side, curl, noise, moment, quantile_text, run_line};
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
@@ -47,6 +47,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         }
         lines(&table, out)?;
     }
+    noise::write(report, out)?;
     for text in report.gaps().iter().chain(&report.warnings()) {
         writeln!(
             out,
@@ -63,7 +64,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "{}", report.headline().style(style))
 }
 
-fn lines(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn lines(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "  {line}")?;
     }
@@ -75,6 +76,8 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         ("endpoint", 48),
         ("sent", 12),
         ("compared", 12),
+        ("noise", 12),
+        ("undecided", 12),
         ("different", 12),
         ("skipped", 12),
         ("lost", 12),
@@ -101,7 +104,9 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             line.name.to_owned(),
             tally.sent.to_string(),
             tally.compared().to_string(),
-            tally.different.to_string(),
+            line.noise.to_string(),
+            line.undecided.to_string(),
+            line.different.to_string(),
             line.skipped.to_string(),
             line.lost.to_string(),
             both(&tally.reference_latency),
