@@ -45,6 +45,9 @@ pub(crate) struct AdminState {
     began: Instant,
 }
 
+/// Reads one count of an endpoint.
+type Count = fn(&Endpoint) -> u64;
+
 /// A bearer token must be long enough that guessing is no way in.
 const MIN_TOKEN: usize = 16;
 /// An operator's request that takes longer is ended.
@@ -255,7 +258,6 @@ impl AdminState {
         if self.second_answers.is_none() {
             return;
         }
-        type Count = fn(&Endpoint) -> u64;
         let series: [(&str, &str, Count); 2] = [
             (
                 "twin_requests_total",
@@ -297,7 +299,10 @@ impl AdminState {
             "Exchanges that differ, divided by what their places are held for now.",
         );
         for endpoint in endpoints {
-            let (counts, all) = (decisions.endpoint(endpoint.name()), endpoint.tally().different);
+            let (counts, all) = (
+                decisions.endpoint(endpoint.name()),
+                endpoint.tally().different,
+            );
             let finding = all.saturating_sub(counts.noise + counts.undecided);
             for (decision, count) in [
                 ("noise", counts.noise),

@@ -104,12 +104,7 @@ impl Proxy {
             bytes: config.shadow.max_held_bytes,
         };
         let (evidence, notices) = EvidenceWriter::open(config, catalogue.as_ref(), &counters)?;
-        let comparer = Comparer::new(
-            rules,
-            &settings,
-            Arc::clone(&findings),
-            evidence,
-        );
+        let comparer = Comparer::new(rules, &settings, Arc::clone(&findings), evidence);
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();
         let (stop, stopping) = watch::channel(false);

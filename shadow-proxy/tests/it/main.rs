@@ -8,6 +8,7 @@ mod client_path;
 mod evidence;
 mod faults;
 mod framing;
+mod noise;
 mod shadow;
 mod stopping;
 mod tls;

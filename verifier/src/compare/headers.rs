@@ -195,9 +195,7 @@ impl Field<'_, '_, '_> {
             ours.len() == theirs.len()
                 && match tolerance {
                     Tolerance::Any => true,
-                    Tolerance::SameFormat => {
-                        pairs().all(|(a, b)| same_format(a, b))
-                    }
+                    Tolerance::SameFormat => pairs().all(|(a, b)| same_format(a, b)),
                     Tolerance::Abs(distance) => {
                         pairs().all(|(a, b)| crate::relation::numbers_within(a, b, distance))
                     }

@@ -255,7 +255,7 @@ impl Config {
     pub fn check_addresses(&self) -> Result<(), ConfigError> {
         let legacy = parse_address("legacy", self.legacy.as_deref())?;
         let core = parse_address("core", self.core.as_deref())?;
-        if (legacy.1, legacy.2) == (core.1, core.2) {
+        if (&legacy.1, legacy.2) == (&core.1, core.2) {
             return Err(ConfigError::SameAddress);
         }
         if let Some(twin) = &self.noise.legacy_twin {

@@ -229,11 +229,7 @@ fn status(side: &Observation) -> Option<u16> {
 }
 
 /// The group that a difference belongs to.
-pub(super) fn group_key(
-    endpoint: &str,
-    statuses: StatusPair,
-    finding: &Difference,
-) -> GroupKey {
+pub fn group_key(endpoint: &str, statuses: StatusPair, finding: &Difference) -> GroupKey {
     GroupKey {
         endpoint: endpoint.to_owned(),
         statuses,

@@ -86,10 +86,15 @@ fn epoch_unit(text: &str) -> Option<&'static str> {
     const FIRST: u64 = 1_000_000_000;
     const LAST: u64 = 3_000_000_000;
     let number: u64 = text.parse().ok()?;
-    [("s", 1), ("ms", 1_000), ("us", 1_000_000), ("ns", 1_000_000_000)]
-        .into_iter()
-        .find(|(_, per_second)| (FIRST * per_second..LAST * per_second).contains(&number))
-        .map(|(unit, _)| unit)
+    [
+        ("s", 1),
+        ("ms", 1_000),
+        ("us", 1_000_000),
+        ("ns", 1_000_000_000),
+    ]
+    .into_iter()
+    .find(|(_, per_second)| (FIRST * per_second..LAST * per_second).contains(&number))
+    .map(|(unit, _)| unit)
 }
 
 /// The format of a text.
@@ -165,9 +170,7 @@ pub fn format_class(text: &str) -> FormatClass {
     let digits = text.trim_end_matches('=');
     if padded
         && text.len() - digits.len() <= 2
-        && digits
-            .bytes()
-            .all(|b| base64(b) || b == b'+' || b == b'/')
+        && digits.bytes().all(|b| base64(b) || b == b'+' || b == b'/')
     {
         return FormatClass::Base64;
     }

@@ -73,7 +73,10 @@ mod tests {
     fn only_a_sort_that_leaves_an_order_open_makes_ties() {
         let x = r#"[{"id":1,"p":5},{"id":2,"p":5},{"id":3,"p":7}]"#;
         for (other, tied) in [
-            (r#"[{"id":2,"p":5},{"id":1,"p":5},{"id":3,"p":7}]"#, Some("p")),
+            (
+                r#"[{"id":2,"p":5},{"id":1,"p":5},{"id":3,"p":7}]"#,
+                Some("p"),
+            ),
             // Not sorted by it any more.
             (r#"[{"id":3,"p":7},{"id":1,"p":5},{"id":2,"p":5}]"#, None),
             // Sorted, but of other values.

@@ -203,7 +203,10 @@ impl NoiseLedger {
     fn has_room_for(&self, id: &String) -> bool {
         self.cells.len() < MAX_CELLS
             || self.cells.contains_key(id)
-            || self.cells.last_key_value().is_some_and(|(last, _)| id < last)
+            || self
+                .cells
+                .last_key_value()
+                .is_some_and(|(last, _)| id < last)
     }
 
     fn mix(
@@ -228,7 +231,10 @@ impl NoiseLedger {
             exchanges: 0,
         };
         let id = mix.id();
-        let beyond = self.mixes.last_key_value().is_some_and(|(last, _)| *last < id);
+        let beyond = self
+            .mixes
+            .last_key_value()
+            .is_some_and(|(last, _)| *last < id);
         if self.mixes.len() >= MAX_MIXES && beyond {
             return;
         }

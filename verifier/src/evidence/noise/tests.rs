@@ -92,11 +92,12 @@ fn churn_is_noise_and_a_changed_format_at_the_same_place_is_not() {
     let churn = [difference("/at", Kind::ValueChange, TIME.0, TIME.1)];
     let mut ledger = NoiseLedger::default();
     count(&mut ledger, 50, &churn, &churn);
-    assert_eq!(
-        decided(&ledger, "/at", 50),
-        (Decision::Noise, Cause::Twin)
-    );
-    for bare in ["\"2026-01-12T09:00:00.124\"", "\"2026-01-12T09:00:00Z\"", "\"1768208400\""] {
+    assert_eq!(decided(&ledger, "/at", 50), (Decision::Noise, Cause::Twin));
+    for bare in [
+        "\"2026-01-12T09:00:00.124\"",
+        "\"2026-01-12T09:00:00Z\"",
+        "\"1768208400\"",
+    ] {
         let mut ledger = NoiseLedger::default();
         let changed = [difference("/at", Kind::ValueChange, TIME.0, bare)];
         count(&mut ledger, 1, &changed, &churn);
@@ -137,20 +138,52 @@ fn structure_is_excused_only_where_the_twin_differs_alike() {
     };
     let at = difference;
     let rows: [(Difference, Difference, Decision); 9] = [
-        (at("/a", FieldRemoved, "1", ""), at("/a", FieldRemoved, "1", ""), Decision::Noise),
-        (at("/a", FieldRemoved, "1", ""), at("/a", FieldAdded, "", "1"), Decision::Finding),
-        (at("/a", TypeChange, "1", "null"), at("/a", TypeChange, "1", "null"), Decision::Noise),
-        (at("/a", TypeChange, "1", "null"), at("/a", ValueChange, "1", "2"), Decision::Finding),
-        (at("/a/*", FieldAdded, "", "1"), at("/a/*", FieldAdded, "", "1"), Decision::Noise),
+        (
+            at("/a", FieldRemoved, "1", ""),
+            at("/a", FieldRemoved, "1", ""),
+            Decision::Noise,
+        ),
+        (
+            at("/a", FieldRemoved, "1", ""),
+            at("/a", FieldAdded, "", "1"),
+            Decision::Finding,
+        ),
+        (
+            at("/a", TypeChange, "1", "null"),
+            at("/a", TypeChange, "1", "null"),
+            Decision::Noise,
+        ),
+        (
+            at("/a", TypeChange, "1", "null"),
+            at("/a", ValueChange, "1", "2"),
+            Decision::Finding,
+        ),
+        (
+            at("/a/*", FieldAdded, "", "1"),
+            at("/a/*", FieldAdded, "", "1"),
+            Decision::Noise,
+        ),
         // Never, even where the twin does the same.
-        (at("/a", TypeChange, "1", "\"1\""), at("/a", TypeChange, "1", "\"1\""), Decision::Finding),
-        (at("status", Status, "200", "201"), at("status", Status, "200", "201"), Decision::Finding),
+        (
+            at("/a", TypeChange, "1", "\"1\""),
+            at("/a", TypeChange, "1", "\"1\""),
+            Decision::Finding,
+        ),
+        (
+            at("status", Status, "200", "201"),
+            at("status", Status, "200", "201"),
+            Decision::Finding,
+        ),
         (
             at("header:content-type", Header, "a/b", "a/c"),
             at("header:content-type", Header, "a/b", "a/c"),
             Decision::Finding,
         ),
-        (at("header:etag", Header, "\"x1\"", "\"x2\""), at("header:etag", Header, "\"x1\"", "\"x3\""), Decision::Noise),
+        (
+            at("header:etag", Header, "\"x1\"", "\"x2\""),
+            at("header:etag", Header, "\"x1\"", "\"x3\""),
+            Decision::Noise,
+        ),
     ];
     for (core, twin, expected) in rows {
         let shown = format!("{core:?} {twin:?}");
@@ -168,12 +201,34 @@ fn every_different_exchange_is_noise_undecided_or_different() {
     let odd = difference("/odd", Kind::ValueChange, "1", "2");
     let status = difference("status", Kind::Status, "200", "500");
     let mut ledger = NoiseLedger::default();
-    count(&mut ledger, 40, std::slice::from_ref(&churn), std::slice::from_ref(&churn));
-    count(&mut ledger, 30, &[churn.clone(), bug], std::slice::from_ref(&churn));
-    count(&mut ledger, 1, &[churn.clone(), odd], std::slice::from_ref(&churn));
+    count(
+        &mut ledger,
+        40,
+        std::slice::from_ref(&churn),
+        std::slice::from_ref(&churn),
+    );
+    count(
+        &mut ledger,
+        30,
+        &[churn.clone(), bug],
+        std::slice::from_ref(&churn),
+    );
+    count(
+        &mut ledger,
+        1,
+        &[churn.clone(), odd],
+        std::slice::from_ref(&churn),
+    );
     count(&mut ledger, 5, &[churn.clone(), status], &[churn]);
     let counts = decide(&ledger, |_| 76).endpoint("GET /a");
-    assert_eq!(counts, Counts { noise: 40, undecided: 1 }, "of 76; 35 differ");
+    assert_eq!(
+        counts,
+        Counts {
+            noise: 40,
+            undecided: 1
+        },
+        "of 76; 35 differ"
+    );
 }
 
 #[test]

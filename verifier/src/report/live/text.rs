@@ -5,7 +5,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, curl, noise, moment, quantile_text, run_line};
+use super::{LiveReport, Side, curl, moment, noise, quantile_text, run_line};
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
