@@ -17,6 +17,7 @@ pub mod cutover;
 pub mod decode;
 pub mod evidence;
 pub mod exchange;
+pub mod gate;
 pub mod golden;
 pub mod json;
 pub mod jwt;

@@ -22,6 +22,7 @@ pub use writes::{
 };
 
 use crate::catalogue::CatalogueError;
+use crate::gate::config::{GateConfig, GateFault};
 
 /// Where the proxy listens unless an address is named: on loopback only.
 pub const LISTEN: &str = "127.0.0.1:8088";
@@ -66,6 +67,9 @@ pub struct Config {
     pub admin_token_file: Option<PathBuf>,
     /// How long accepted requests may take to be answered after SIGTERM.
     pub drain_ms: u64,
+    /// Promotion and rollback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateConfig>,
 }
 
 impl Default for Config {
@@ -91,6 +95,7 @@ impl Default for Config {
             tls: None,
             admin_token_file: None,
             drain_ms: 12_000,
+            gate: None,
         }
     }
 }
@@ -159,6 +164,9 @@ pub enum ConfigError {
         /// What is wrong.
         fault: &'static str,
     },
+    /// The gate's part cannot be.
+    #[error(transparent)]
+    Gate(#[from] GateFault),
     /// A write policy without its declaration.
     #[error(transparent)]
     Writes(#[from] UndeclaredDatabase),
@@ -239,6 +247,9 @@ impl Config {
         }
         self.noise.check()?;
         self.writes.check()?;
+        if let Some(gate) = &self.gate {
+            gate.check()?;
+        }
         if let Some(fault) = self
             .writes
             .sentinel

@@ -7,7 +7,10 @@ use crate::catalogue::auth::Known;
 use crate::severity::Severity;
 
 /// One of the two services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The old service, the measure of the new one.
     Legacy,
