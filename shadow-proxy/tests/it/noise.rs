@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use shadow_proxy::{Config, Proxy};
+use verifier::evidence::noise::learn::learn;
 
 use crate::upstream::{Upstream, ok};
 use crate::wire::{Message, Wire};
@@ -180,7 +181,10 @@ fn requests() -> u64 {
 
 #[test]
 fn of_two_equal_services_with_a_twin_nothing_is_found() {
-    let (config, twin) = with_twin(None);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("e.db");
+    let (mut config, twin) = with_twin(None);
+    config.evidence.file = Some(file.clone());
     let (proxy, status) = run(&config, requests());
     assert_eq!(decided(&status, "finding"), [] as [&str; 0], "{status:#}");
     assert_eq!(status["different"], 0);
@@ -195,6 +199,32 @@ fn of_two_equal_services_with_a_twin_nothing_is_found() {
     for place in ["/at", "/request", "/visits", "/tags", "/nickname", "/rows"] {
         assert!(noise.contains(place), "{place} of\n{noise}");
     }
+
+    // What the file says is what the proxy said, and rules are proposed for what may become one.
+    assert!(proxy.stop());
+    let evidence = verifier::evidence::store::read(&file).expect("evidence");
+    let sum = |count: fn(&verifier::evidence::noise::Counts) -> u64| -> u64 {
+        evidence
+            .ledger
+            .decisions()
+            .endpoints
+            .values()
+            .map(count)
+            .sum()
+    };
+    assert_eq!(status["noise"], sum(|counts| counts.noise));
+    assert_eq!(status["undecided"], sum(|counts| counts.undecided));
+    let learnt = learn(&evidence, |_| true);
+    let rule = |place: &str| {
+        let found = learnt.proposals.iter().find(|one| one.rule.at == place);
+        found.unwrap_or_else(|| panic!("{place}: {learnt:#?}"))
+    };
+    assert!(rule("/tags").rule.multiset);
+    for place in ["/at", "/request", "/tags"] {
+        assert_eq!(rule(place).checked, Some(true), "{place}");
+    }
+    let refused = |place: &str| learnt.refusals.iter().any(|one| one.place == place);
+    assert!(refused("/nickname") && refused("/rows"), "{learnt:#?}");
 }
 
 #[test]

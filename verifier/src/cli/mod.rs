@@ -7,6 +7,7 @@ pub mod diff_view;
 pub mod evidence;
 pub mod jwt;
 pub mod jwt_verify;
+pub mod learn;
 pub mod output;
 pub mod record;
 pub mod replay;
@@ -40,6 +41,7 @@ enum Command {
     DiffView(diff_view::DiffViewArgs),
     Adopt(adopt::AdoptArgs),
     Evidence(evidence::EvidenceArgs),
+    Learn(learn::LearnArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Review(review::ReviewArgs),
@@ -59,6 +61,7 @@ impl Cli {
             Command::DiffView(args) => args.run(),
             Command::Adopt(args) => args.run(),
             Command::Evidence(args) => args.run(),
+            Command::Learn(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Review(args) => args.run(),

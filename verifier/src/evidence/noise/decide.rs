@@ -21,7 +21,7 @@ pub const QUIET_PAIRS: u64 = 299;
 /// Differences at a quiet place from which they are no accident.
 const QUIET_DIFFERENCES: u64 = 2;
 /// Times that legacy must differ from its twin before a place is called noise.
-const NOISE_SEEN: u64 = 3;
+pub(super) const NOISE_SEEN: u64 = 3;
 
 /// What a place's differences are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

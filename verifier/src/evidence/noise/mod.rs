@@ -9,6 +9,7 @@
 
 mod decide;
 mod evalue;
+pub mod learn;
 mod manner;
 
 use std::collections::{BTreeMap, BTreeSet};

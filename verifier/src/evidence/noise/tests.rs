@@ -256,3 +256,63 @@ fn pairings_merge_in_any_order() {
     left.merge(fold(&[2, 3]));
     assert_eq!(left, fold(&[0, 1, 2, 3]));
 }
+
+#[test]
+fn rules_are_learnt_for_values_and_orders_and_refused_for_all_that_is_more() {
+    use learn::learn;
+    let value = |place: &str| difference(place, Kind::ValueChange, TIME.0, TIME.1);
+    let mut evidence = crate::evidence::record::Evidence::default();
+    let noise = &mut evidence.ledger.noise;
+    let everywhere = [
+        value("/at"),
+        value("/tags/*"),
+        value("/{key}/at"),
+        difference("/a", Kind::FieldRemoved, "1", ""),
+        difference("/b", Kind::TypeChange, "1", "null"),
+        difference("/c/*", Kind::FieldAdded, "", "1"),
+        difference("/rows", Kind::Order, "[1]", "[2]"),
+        difference("/d", Kind::ValueChange, TIME.0, "\"x\""),
+    ];
+    count(noise, 20, &everywhere, &everywhere);
+    let mut shifted = value("/shifted");
+    count(
+        noise,
+        20,
+        std::slice::from_ref(&shifted),
+        std::slice::from_ref(&shifted),
+    );
+    shifted.relation = Some(crate::relation::Relation::TimeShift(32_400));
+    count(noise, 40, std::slice::from_ref(&shifted), &[]);
+    let learnt = learn(&evidence, |_| true);
+    let places: Vec<&str> = learnt
+        .proposals
+        .iter()
+        .map(|one| one.rule.at.as_str())
+        .collect();
+    assert_eq!(places, ["/at"]);
+    let refused: Vec<(&str, &str)> = learnt
+        .refusals
+        .iter()
+        .map(|one| {
+            (
+                one.place.as_str(),
+                one.reason.split(':').next().unwrap_or(""),
+            )
+        })
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            ("/a", "structural"),
+            ("/b", "structural"),
+            ("/c/*", "structural"),
+            ("/d", "structural"),
+            ("/rows", "ambiguous order"),
+            ("/shifted", "core differs there otherwise"),
+            ("/tags/*", "over-broad"),
+            ("/{key}/at", "no place"),
+        ]
+    );
+    let nobody = learn(&evidence, |_| false);
+    assert!(nobody.proposals.is_empty(), "{nobody:?}");
+}
