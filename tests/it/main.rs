@@ -8,5 +8,6 @@ mod goldens;
 mod harness;
 mod record;
 mod replay;
+mod shared_database;
 mod switches;
 mod trouble;
