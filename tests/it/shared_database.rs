@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use shadow_proxy::counters::{Reason, Tally};
 use shadow_proxy::{Config, Proxy};
+use verifier::evidence::record::GroupKey;
 
 use crate::harness::committed;
 
@@ -82,7 +83,7 @@ async fn without_proxy(folder: &Path) -> Sent {
     sent.expect("every request is answered")
 }
 
-async fn with_proxy(folder: &Path) -> (Sent, Tally, Vec<shadow_proxy::Group>) {
+async fn with_proxy(folder: &Path) -> (Sent, Tally, Vec<GroupKey>) {
     let database = folder.join("shared.db");
     let legacy = service(Side::Legacy, &database).await;
     let core = service(Side::Core, &database).await;
