@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::capture::{Capture, Chunks, End};
+use crate::request_check::strip_trailers;
 use crate::upstream::{Link, Upstream};
 
 /// The body of a request to one of the services.
@@ -90,7 +91,12 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Client(body) => {
-                let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
+                let mut frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    strip_trailers(trailers);
+                }
                 match &frame {
                     Some(Ok(frame)) => {
                         if let (Some(capture), Some(data)) = (&body.capture, frame.data_ref()) {
@@ -204,7 +210,12 @@ impl Body for ReplyBody {
         match self.get_mut() {
             Self::Own(words) => Poll::Ready(words.take().map(|words| Ok(Frame::data(words)))),
             Self::Legacy(body) => {
-                let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
+                let mut frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    strip_trailers(trailers);
+                }
                 match &frame {
                     Some(Ok(frame)) => {
                         if let (Some(capture), Some(data)) = (&body.capture, frame.data_ref()) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
+use verifier::decode::{DecodeError, codings, decode};
 use verifier::evidence::collect::group_key;
 use verifier::evidence::noise::{Decisions, NoiseChanges, NoiseLedger, Paired, decide};
 use verifier::evidence::record::{GroupKey, StatusPair};
@@ -84,6 +85,8 @@ pub(crate) struct Comparer {
     candidate_origin: String,
     /// Where second answers of legacy come from, if any do.
     twin_origin: Option<String>,
+    /// Longest body that is compared, decoded.
+    max_answer_bytes: usize,
     findings: Arc<Findings>,
     evidence: Option<EvidenceWriter>,
 }
@@ -100,6 +103,7 @@ impl Comparer {
             reference_origin: settings.legacy.origin(),
             candidate_origin: settings.core.origin(),
             twin_origin: settings.twin.as_ref().map(|(address, _)| address.origin()),
+            max_answer_bytes: settings.shadow.max_answer_bytes,
             findings,
             evidence,
         }
@@ -128,6 +132,10 @@ impl Comparer {
         let twin = pair.twin.take();
         let (request, request_body) = (pair.head.headers, pair.request_body);
         drop((pair.reference, pair.candidate));
+        if let Some(reason) = self.unfolds_too_far(&exchange) {
+            ticket.not_compared(reason);
+            return;
+        }
         let verdict = self.judge(&exchange).filter(is_conclusive);
         let Some(verdict) = verdict else {
             ticket.not_compared(Reason::Inconclusive);
@@ -162,6 +170,26 @@ impl Comparer {
             ticket.equal(both.0, both.1);
         } else {
             ticket.compared(false);
+        }
+    }
+
+    /// Whether a body is small only as long as its content coding is not undone. A few kilobytes can hold
+    /// a document that takes hundreds of megabytes to compare.
+    fn unfolds_too_far(&self, exchange: &Exchange) -> Option<Reason> {
+        let too_far = |side: &Observation| {
+            side.answer.as_ref().is_ok_and(|answer| {
+                let codings = codings(answer.header("content-encoding"));
+                let cap = self.max_answer_bytes;
+                matches!(
+                    decode(&answer.body, &codings, cap),
+                    Err(DecodeError::TooLarge { .. })
+                )
+            })
+        };
+        if too_far(&exchange.reference) {
+            Some(Reason::LegacyTooLarge)
+        } else {
+            too_far(&exchange.candidate).then_some(Reason::CoreTooLarge)
         }
     }
 

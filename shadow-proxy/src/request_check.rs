@@ -136,7 +136,14 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let mut gone = Vec::new();
     for (name, value) in &*headers {
         match meaning(name) {
-            Meaning::Hop | Meaning::Te | Meaning::Upgrade => gone.push(name.clone()),
+            Meaning::Hop | Meaning::Te | Meaning::Upgrade => {
+                // A length beside chunks is overruled by them (RFC 9112, section 6.3); left there, it
+                // would frame the message on its next hop and cut it off.
+                if *name == header::TRANSFER_ENCODING {
+                    gone.push(header::CONTENT_LENGTH);
+                }
+                gone.push(name.clone());
+            }
             Meaning::Connection => {
                 gone.push(name.clone());
                 let nominated = value.as_bytes().split(|&byte| byte == b',');
@@ -151,6 +158,33 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
     for name in gone {
         headers.remove(name);
+    }
+}
+
+/// Takes out of a trailer section what must not come late: fields that frame, route, sign in or are
+/// meant for one hop ([RFC 9110, section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
+/// Whoever merges trailers into the head would otherwise obey them.
+pub fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_hop_by_hop(trailers);
+    for name in [
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_RANGE,
+        header::AUTHORIZATION,
+        header::PROXY_AUTHORIZATION,
+        header::WWW_AUTHENTICATE,
+        header::PROXY_AUTHENTICATE,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::EXPECT,
+        header::LOCATION,
+        header::TRAILER,
+        header::VIA,
+        HeaderName::from_static("x-forwarded-for"),
+    ] {
+        trailers.remove(name);
     }
 }
 

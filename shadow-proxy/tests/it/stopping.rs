@@ -71,7 +71,15 @@ impl Program {
     }
 
     pub(crate) fn metrics(&self) -> String {
-        Wire::connect(self.admin).get("/metrics").text().to_owned()
+        String::from_utf8_lossy(&self.admin_page("/metrics")).into_owned()
+    }
+
+    pub(crate) fn admin_page(&self, path: &str) -> Vec<u8> {
+        Wire::connect(self.admin).get(path).body
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -108,7 +108,7 @@ pub struct ShadowConfig {
     pub max_in_flight: usize,
     /// Longest exchange with core, from sending to the last byte.
     pub timeout_ms: u64,
-    /// Larger answers of either side are not compared.
+    /// Larger answers of either side are not compared; what a content coding unfolds to counts.
     pub max_answer_bytes: usize,
     /// Larger request bodies are not sent to core.
     pub max_request_bytes: usize,

@@ -150,15 +150,24 @@ impl Collector {
             return;
         }
         let rank = self.rank(judged);
+        let mut kept = None;
         for (key, finding) in seen {
-            self.group(judged, key, finding, &rank);
+            self.group(judged, key, finding, &rank, &mut kept);
         }
         for id in self.ledger.bound().groups {
             self.changes.groups.insert(id);
         }
     }
 
-    fn group(&mut self, judged: &Judged<'_>, key: GroupKey, finding: &Difference, rank: &str) {
+    /// `kept` is the exchange as a sample: redacted once, however many groups it is one of.
+    fn group(
+        &mut self,
+        judged: &Judged<'_>,
+        key: GroupKey,
+        finding: &Difference,
+        rank: &str,
+        kept: &mut Option<Sample>,
+    ) {
         let id = key.id();
         self.ledger.in_groups = self.ledger.in_groups.saturating_add(1);
         if !self.ledger.has_room_for(&id, key.severity) {
@@ -176,7 +185,11 @@ impl Collector {
         group.first_ms = group.first_ms.min(judged.at_ms);
         group.last_ms = group.last_ms.max(judged.at_ms);
         if group.wants(rank) {
-            let sample = sample(&self.redactor, judged, finding, rank);
+            let redactor = &self.redactor;
+            let mut sample = kept
+                .get_or_insert_with(|| sample(redactor, judged, finding, rank))
+                .clone();
+            sample.difference = redactor.difference(&judged.exchange.endpoint, finding);
             self.changes.bytes += 1024
                 + sample.reference.body.as_ref().map_or(0, String::len)
                 + sample.candidate.body.as_ref().map_or(0, String::len);

@@ -1,7 +1,9 @@
 //! The main job on real input, in one process: the reference pair over one database, held against
-//! the golden files that legacy answered.
+//! the golden files that legacy answered, then with the proxy before it and live traffic.
 //!
 //! `cargo run --release --bin demo` ends by itself and leaves nothing behind but its report.
+
+mod live;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
@@ -56,6 +58,8 @@ async fn demo() -> anyhow::Result<()> {
         "the shipped core should differ"
     );
 
+    live::show(&home, &out).await?;
+
     let path = out.join("replay-as-shipped.json");
     let mut file = BufWriter::new(
         File::create(&path).with_context(|| format!("{}: cannot write", path.display()))?,
@@ -63,7 +67,7 @@ async fn demo() -> anyhow::Result<()> {
     report::json::write(&shipped, &mut file)?;
     file.flush()?;
     println!(
-        "\nThe full report: {}",
+        "The full report of the replay: {}",
         path.strip_prefix(&home).unwrap_or(&path).display()
     );
     Ok(())
