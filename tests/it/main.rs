@@ -10,4 +10,5 @@ mod record;
 mod replay;
 mod shared_database;
 mod switches;
+mod tokens;
 mod trouble;

@@ -45,6 +45,8 @@ pub struct Probe {
     pub id: String,
     /// What is sent, without its `Authorization`.
     pub request: RequestTemplate,
+    /// What an answer must hold to count as letting in, for services that answer 200 to everything.
+    pub opens: Option<Place>,
     /// Roles that try it, and whether it lets them in.
     pub roles: Vec<(String, bool)>,
 }
@@ -86,6 +88,14 @@ impl Known {
     /// Whether it still holds on `today`.
     pub fn holds_on(&self, today: Date) -> bool {
         self.expires.is_none_or(|last| today <= last)
+    }
+}
+
+impl Known {
+    /// For a sentence: who accepted it, and until when.
+    pub fn until(&self) -> String {
+        let day = self.expires.map(|day| format!(" until {day}"));
+        format!("; accepted by {}{}", self.owner, day.unwrap_or_default())
     }
 }
 

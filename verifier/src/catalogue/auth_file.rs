@@ -72,6 +72,9 @@ pub(super) struct ProbeFile {
     pub(super) headers: BTreeMap<String, Scalar>,
     #[serde(default)]
     pub(super) body: Option<serde_json::Value>,
+    /// Place that only an answer of the open door has, as in `/data/id`.
+    #[serde(default)]
+    pub(super) opens: Option<String>,
     /// Who tries it; every role by default.
     #[serde(default)]
     pub(super) role: Option<Names>,

@@ -38,6 +38,13 @@ pub struct JwtArgs {
     /// File that holds the secret both services sign with, exactly as they read it.
     #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
     secret_file: Option<PathBuf>,
+    /// Refused, so that whoever tries it learns of the other two.
+    #[arg(long, value_name = "SECRET", hide = true, num_args = 0..=1)]
+    #[expect(
+        clippy::option_option,
+        reason = "clap's form of a flag whose value may be missing"
+    )]
+    secret: Option<Option<String>>,
     /// Name of the environment variable that holds it.
     #[arg(long, value_name = "NAME")]
     secret_env: Option<String>,
@@ -106,6 +113,12 @@ impl JwtArgs {
     }
 
     fn secret(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        if self.secret.is_some() {
+            bail!(
+                "a secret on the command line is seen by everybody on the machine: write it to a file \
+                 and name that with `--secret-file FILE`, or use `--secret-env NAME`"
+            );
+        }
         let secret = match (&self.secret_file, &self.secret_env) {
             (Some(path), _) => Some(read(path)?),
             (None, Some(name)) => {

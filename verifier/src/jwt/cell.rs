@@ -276,6 +276,8 @@ pub struct Outcomes {
     pub findings: Vec<Finding>,
     /// Accepted weaknesses that were met.
     pub known: Vec<KnownMet>,
+    /// Accepted weaknesses that were looked for and are no more.
+    pub mended: Vec<Known>,
     /// What a reader should know beside.
     pub notes: Vec<String>,
 }
@@ -299,6 +301,18 @@ impl Outcomes {
                 known: known.clone(),
                 cells,
             }),
+        }
+    }
+
+    /// Adds a cell to a finding that explains it already. False when there is none of these names.
+    pub fn blame(&mut self, names: &[String], cell: &str) -> bool {
+        let named = |finding: &&mut Finding| names.contains(&finding.name);
+        match self.findings.iter_mut().find(named) {
+            Some(finding) => {
+                finding.cells.push(cell.to_owned());
+                true
+            }
+            None => false,
         }
     }
 

@@ -150,10 +150,13 @@ pub struct Measure<'a> {
 /// Judges every token that was tried.
 pub fn judge(tried: &[Tried], measure: Measure<'_>) -> Outcomes {
     let mut outcomes = Outcomes::default();
-    let heedless = Side::BOTH.map(|side| ignores_signatures(tried, side));
+    let habits = Habits {
+        heedless: Side::BOTH.map(|side| ignores_signatures(tried, side)),
+        refusals: usual_refusals(tried),
+    };
     for one in tried {
         let verdict = match (&one.seen.legacy, &one.seen.core) {
-            (Ok(legacy), Ok(core)) => weigh(one, legacy, core, measure, heedless, &mut outcomes),
+            (Ok(legacy), Ok(core)) => weigh(one, legacy, core, measure, &habits, &mut outcomes),
             (Err(why), _) | (_, Err(why)) => Verdict::NotJudged(why.clone()),
         };
         for side in Side::BOTH {
@@ -161,6 +164,31 @@ pub fn judge(tried: &[Tried], measure: Measure<'_>) -> Outcomes {
         }
     }
     outcomes
+}
+
+/// What the sides do with many tokens for one reason.
+struct Habits {
+    /// Whether legacy, and core, take tokens whatever their signature.
+    heedless: [bool; 2],
+    /// How they answer a token that is plainly none, where that differs.
+    refusals: Option<(Outcome, Outcome)>,
+}
+
+/// How the two sides answer what is plainly no token; `None` where they answer alike.
+fn usual_refusals(tried: &[Tried]) -> Option<(Outcome, Outcome)> {
+    let plain = tried
+        .iter()
+        .find(|one| matches!(one.forged.name.as_str(), "parts-one" | "signature-zeros"))?;
+    match (&plain.seen.legacy, &plain.seen.core) {
+        (Ok(legacy), Ok(core))
+            if !legacy.outcome.is_accepted()
+                && !core.outcome.is_accepted()
+                && legacy.outcome != core.outcome =>
+        {
+            Some((legacy.outcome.clone(), core.outcome.clone()))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a side takes tokens whatever their signature: then that is the one cause to name.
@@ -216,7 +244,7 @@ fn weigh(
     legacy: &Seen,
     core: &Seen,
     measure: Measure<'_>,
-    heedless: [bool; 2],
+    habits: &Habits,
     outcomes: &mut Outcomes,
 ) -> Verdict {
     let forged = &one.forged;
@@ -243,14 +271,7 @@ fn weigh(
                 outcomes.meet(known, cells);
                 return Verdict::Known;
             }
-            let since = match known {
-                Some(known) => format!(
-                    "; accepted by {} only until {}",
-                    known.owner,
-                    known.expires.map(|day| day.to_string()).unwrap_or_default()
-                ),
-                None => String::new(),
-            };
+            let since = known.map_or_else(String::new, Known::until);
             find(
                 forged.family,
                 Severity::Risky,
@@ -271,8 +292,9 @@ fn weigh(
                 Side::Legacy => &legacy.outcome,
                 Side::Core => &core.outcome,
             };
-            let unsigned = heedless[usize::from(lenient == Side::Core)]
-                && bad_signature(forged, *measure.keys.of(lenient));
+            let unsigned = habits.heedless[usize::from(lenient == Side::Core)]
+                && (forged.family == "alg-hmac"
+                    || bad_signature(forged, *measure.keys.of(lenient)));
             let family = if unsigned { "signature" } else { forged.family };
             let (noun, remedy) = words(family);
             match forged.must {
@@ -283,7 +305,7 @@ fn weigh(
                     "a sound session breaks when a request meets the stricter side",
                     format!("accept them in {strict}'s verifier"),
                 ),
-                Must::Refuse if known.is_some() => find(
+                Must::Refuse if known.is_some() && !unsigned => find(
                     family,
                     Severity::Breaking,
                     format!(
@@ -312,6 +334,15 @@ fn weigh(
         }
         (false, false) => {
             let (a, b) = (&legacy.outcome, &core.outcome);
+            if habits.refusals.as_ref() == Some(&(a.clone(), b.clone())) {
+                return find(
+                    "error-status",
+                    Severity::Risky,
+                    format!("a token that is not believed: legacy answers {a}, core {b}"),
+                    "a client that renews its session on legacy's status does not on core's",
+                    format!("answer {} in core", a.status().unwrap_or_default()),
+                );
+            }
             if a.status() != b.status() || !a.same_class(b) {
                 let severity = if a.same_class(b) {
                     Severity::Benign
@@ -417,10 +448,7 @@ fn words(family: &str) -> (&'static str, &'static str) {
         "sub-type" => ("tokens whose `sub` has the other JSON type", ""),
         "duplicate-sub" => ("tokens with two `sub`", ""),
         "role" => ("tokens whose role claim is missing or unusual", ""),
-        "role-raised" => (
-            "tokens whose role claim is mightier than the account, where only that role may go,",
-            "",
-        ),
+        "role-raised" => ("tokens whose role claim is mightier than their account", ""),
         "iss" => ("tokens of another or no issuer", ""),
         "aud" => ("tokens for another or no audience", ""),
         "form" => (

@@ -24,6 +24,11 @@ pub enum LineError {
 /// Answers `{"id", "k", "token"}` with `{"id", "verdict"}`: `valid` when `token` is a compact JWS that
 /// holds under HS256 and the key `k` (base64url), else `invalid`. The payload is not interpreted.
 ///
+/// An empty key makes no token valid, since everybody has it. Other keys are used whatever their length:
+/// that they should have 32 bytes ([RFC 7518, section
+/// 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)) is a demand on whoever makes them, and a
+/// short one that is in use must still be judged.
+///
 /// `id` is given back as it was written, whatever its type. A token that is no text, such as the JSON
 /// serialisation of a signature, is invalid. Other members of the line do not count.
 ///
@@ -50,7 +55,9 @@ pub fn answer(line: &[u8]) -> Result<String, LineError> {
     let key = URL_SAFE_NO_PAD
         .decode(key.as_str().as_bytes())
         .map_err(|_| LineError::Key)?;
-    let valid = token.kind() == JsonType::String && hs256::verify(&token.as_str(), &key).is_ok();
+    let valid = token.kind() == JsonType::String
+        && !key.is_empty()
+        && hs256::verify(&token.as_str(), &key).is_ok();
     let verdict = if valid { "valid" } else { "invalid" };
     Ok(format!(r#"{{"id":{},"verdict":"{verdict}"}}"#, id.raw()))
 }

@@ -43,7 +43,13 @@ fn value(report: &JwtReport) -> Value {
         "skew_ms": {"legacy": report.skew_ms.legacy, "core": report.skew_ms.core},
         "assumed": report.assumed,
         "totals": {
-            "cells": outcomes.cells.len(),
+            "known_not_met": outcomes.mended.iter().map(|known| json!({
+            "probe": known.probe,
+            "reason": known.reason,
+            "owner": known.owner,
+            "expires": known.expires.map(|day| day.to_string()),
+        })).collect::<Vec<_>>(),
+        "cells": outcomes.cells.len(),
             "holds": count("holds"),
             "fails": count("fails"),
             "known": count("known"),
@@ -159,6 +165,14 @@ pub fn text(report: &JwtReport, out: &mut dyn io::Write) -> io::Result<()> {
                 met.cells.len()
             )?;
         }
+    }
+    for known in &outcomes.mended {
+        writeln!(
+            out,
+            "\nknown, but not met: {}: both sides refuse it, so take the entry out of `auth.known` ({})",
+            known.probe,
+            printable(&known.owner)
+        )?;
     }
     gaps(report, out)?;
     for note in &outcomes.notes {

@@ -245,7 +245,16 @@ impl Loader<'_> {
             let path = file.path.split('?').next().unwrap_or_default();
             format!("{} {path}", request.method)
         });
-        Some(Probe { id, request, roles })
+        let opens = match &file.opens {
+            None => None,
+            Some(place) => Some(self.place(at, place)?),
+        };
+        Some(Probe {
+            id,
+            request,
+            opens,
+            roles,
+        })
     }
 
     fn known(&mut self, known: &Spanned<KnownFile>) -> Option<Known> {

@@ -41,6 +41,22 @@ impl Forge<'_> {
             self.agree("sub", name, "sub", json);
         }
         self.agree("sub-unknown", "sub-unknown", "sub", "\"1999999999\"");
+        // A deleted account that kept its token, where only a mightier one may go.
+        if let Some(role) = self.base.role.clone() {
+            let before = self.forged.len();
+            let claims = self.claims.with("sub", "\"1999999999\"");
+            let claims = claims.with(&role.name, &role.raised);
+            self.signed(
+                "sub-unknown",
+                "sub-unknown-raised",
+                Must::Agree,
+                &header,
+                &claims,
+            );
+            for forged in &mut self.forged[before..] {
+                forged.door = Door::Closed;
+            }
+        }
         if let Some(own) = self.claims.get("sub").map(str::to_owned) {
             let bare = own.trim_matches('"').to_owned();
             if bare.bytes().all(|byte| byte.is_ascii_digit()) && !bare.is_empty() {

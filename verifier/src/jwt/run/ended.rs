@@ -1,5 +1,7 @@
 //! Tokens that outlive their session: held across a logout, or across a refresh.
 
+use std::collections::BTreeSet;
+
 use super::Run;
 use super::matrix::{Meaning, Way};
 use super::service::Session;
@@ -7,6 +9,11 @@ use crate::catalogue::Account;
 use crate::catalogue::auth::Probe;
 use crate::jwt::cell::{Check, Finding, Outcome, Outcomes, Side, Verdict};
 use crate::severity::Severity;
+
+/// What was shown, and what came of it.
+type Shown = (String, Result<Outcome, String>);
+/// Old tokens after the end of their session, the call that ended it first.
+type After = Result<Vec<Shown>, String>;
 
 impl Run<'_> {
     /// Tokens that are held across the end of their session: what legacy makes of its own is the
@@ -23,6 +30,13 @@ impl Run<'_> {
         let Some(door) = self.open_door(&account.role) else {
             return;
         };
+        // Whoever ends a session must not end one that is still needed.
+        let sessions = self.sessions.iter();
+        let mut spent: BTreeSet<String> = sessions
+            .flat_map(|(_, pair)| Side::BOTH.map(|side| pair.of(side)))
+            .flatten()
+            .flat_map(|session| session.tokens().cloned())
+            .collect();
         for kind in ["logout", "after-refresh"] {
             if (kind == "logout" && auth.logout.is_none())
                 || (kind == "after-refresh" && auth.refresh.is_none())
@@ -30,40 +44,69 @@ impl Run<'_> {
                 continue;
             }
             for issuer in Side::BOTH {
-                let mut measure: Option<Vec<(String, Result<Outcome, String>)>> = None;
-                for at in Side::BOTH {
-                    if self.key_trouble.is_some() && issuer != at {
-                        continue;
+                let live = spent.clone();
+                let mut ends = self
+                    .end_on_both(kind, issuer, &account.account, door, (&live, &mut spent))
+                    .await;
+                // Tokens of one second may be alike, and then one end ends them all.
+                if ends.iter().any(|end| is_doubtful(end, &ends)) {
+                    let mut avoid = spent.clone();
+                    ends = Vec::new();
+                    for at in Side::BOTH {
+                        if self.key_trouble.is_some() && issuer != at {
+                            continue;
+                        }
+                        let tokens = (&avoid, &mut spent);
+                        let after = self.end(kind, issuer, at, &account.account, door, tokens);
+                        ends.push((at, after.await));
+                        avoid = spent.clone();
                     }
-                    let after = self.end(kind, issuer, at, &account.account, door).await;
+                }
+                let measure = ends.iter().find_map(|(_, after)| after.as_ref().ok());
+                let measure = measure.cloned().unwrap_or_default();
+                for (at, after) in ends {
                     let way = Way {
                         kind,
                         issuer,
                         verifier: at,
                         role: &account.role,
                     };
-                    let after = match after {
-                        Ok(after) => after,
-                        Err(why) => {
-                            let cell = way.cell(
-                                "access",
-                                "",
-                                "as on legacy",
-                                "not judged",
-                                Verdict::NotJudged(why),
-                            );
-                            self.settle(way, cell, None, outcomes);
-                            continue;
+                    match after {
+                        Ok(after) => {
+                            for ((probe, outcome), (_, first)) in after.iter().zip(&measure) {
+                                settle_ended(way, probe, outcome, first, &measure, outcomes);
+                            }
                         }
-                    };
-                    let reference = measure.get_or_insert_with(|| after.clone());
-                    let reference = reference.clone();
-                    for ((probe, outcome), (_, first)) in after.iter().zip(&reference) {
-                        settle_ended(way, probe, outcome, first, &reference, outcomes);
+                        Err(why) => {
+                            let verdict = Verdict::NotJudged(why);
+                            let cell =
+                                way.cell("access", "", "as on legacy", "not judged", verdict);
+                            self.settle(way, cell, None, outcomes);
+                        }
                     }
                 }
             }
         }
+    }
+
+    async fn end_on_both(
+        &self,
+        kind: &str,
+        issuer: Side,
+        account: &Account,
+        door: &Probe,
+        (avoid, spent): (&BTreeSet<String>, &mut BTreeSet<String>),
+    ) -> Vec<(Side, After)> {
+        let mut ends = Vec::new();
+        for at in Side::BOTH {
+            if self.key_trouble.is_some() && issuer != at {
+                continue;
+            }
+            let tokens = (avoid, &mut *spent);
+            let after = self.end(kind, issuer, at, account, door, tokens).await;
+            ends.push((at, after));
+        }
+        ends
     }
 
     /// Begins a session, ends it at `at`, and tries its old tokens on both sides.
@@ -74,8 +117,11 @@ impl Run<'_> {
         at: Side,
         account: &Account,
         door: &Probe,
-    ) -> Result<Vec<(String, Result<Outcome, String>)>, String> {
-        let session: Session = self.services.of(issuer).log_in(account).await?;
+        (avoid, spent): (&BTreeSet<String>, &mut BTreeSet<String>),
+    ) -> After {
+        let service = self.services.of(issuer);
+        let session: Session = service.log_in_anew(account, avoid).await?;
+        spent.extend(session.tokens().cloned());
         let service = self.services.of(at);
         let mut after = Vec::new();
         let call = match (
@@ -118,6 +164,29 @@ impl Run<'_> {
         }
         Ok(after)
     }
+}
+
+/// Whether an end differs from the measure, or was none: then it is worth a second look.
+fn is_doubtful((_, after): &(Side, After), ends: &[(Side, After)]) -> bool {
+    let measure = ends.iter().find_map(|(_, after)| after.as_ref().ok());
+    let (Ok(after), Some(measure)) = (after, measure) else {
+        return false;
+    };
+    let refused = matches!(after.first(), Some((_, Ok(call))) if !call.is_accepted());
+    let differs = |(one, other): (&Shown, &Shown)| match (&one.1, &other.1) {
+        (Ok(one), Ok(other)) => !one.same_class(other),
+        _ => false,
+    };
+    let (legacys, cores): (Vec<_>, Vec<_>) = after
+        .iter()
+        .partition(|(name, _)| !name.ends_with(" on core"));
+    refused
+        || after.iter().zip(measure).any(differs)
+        || legacys
+            .iter()
+            .skip(1)
+            .zip(cores)
+            .any(|(one, other)| differs((one, other)))
 }
 
 fn settle_ended(
@@ -184,7 +253,17 @@ fn settle_ended(
     let failed = cell.verdict == Verdict::Fails;
     let name = cell.name.clone();
     outcomes.cells.push(cell);
-    if failed {
+    // That a side does not take such tokens at all was said of the tokens while they were new.
+    let side = |probe: &str| match probe.rsplit(' ').next() {
+        Some("legacy") => Side::Legacy,
+        Some("core") => Side::Core,
+        _ => way.verifier,
+    };
+    let refreshes =
+        token == "refresh" || (way.kind == "after-refresh" && probe.ends_with("itself"));
+    let sort = if refreshes { "refresh" } else { "access" };
+    let explained = [side(probe), Side::Legacy].map(|at| format!("{sort}/{}-{at}", way.issuer));
+    if failed && !outcomes.blame(&explained, &name) {
         outcomes.find(Finding {
             check: Check::Interchange,
             name: way.kind.to_owned(),

@@ -1,5 +1,7 @@
 //! The interchange matrix: tokens of both issuers, on both verifiers, for every role.
 
+use std::collections::BTreeSet;
+
 use super::Run;
 use crate::catalogue::auth::Known;
 use crate::catalogue::{Account, Login};
@@ -178,6 +180,8 @@ impl<'a> Run<'a> {
     /// that a token that is used up spoils no other cell.
     async fn refreshed(&mut self, refresh: &'a Login, outcomes: &mut Outcomes) {
         let auth = self.auth;
+        let mut used = BTreeSet::new();
+        let mut onward = Vec::new();
         for (issuer, verifier) in ways() {
             for account in &auth.accounts {
                 let role = account.role.as_str();
@@ -187,7 +191,7 @@ impl<'a> Run<'a> {
                     verifier,
                     role,
                 };
-                let hop = self.hop(refresh, way, &account.account).await;
+                let hop = self.hop(refresh, way, &account.account, &mut used).await;
                 let meaning = Meaning {
                     what: format!(
                         "{verifier} does not exchange {issuer}'s refresh token ({})",
@@ -206,44 +210,111 @@ impl<'a> Run<'a> {
                     hop.verdict,
                 );
                 self.settle(way, cell, Some(meaning), outcomes);
-                // On to the other side, with what the first exchange gave.
-                let Some(token) = hop.next else { continue };
-                let on = verifier.other();
-                let chain = Way {
-                    kind: "refresh-chain",
-                    ..way
-                };
-                let hop = self.exchange(refresh, on, role, &token).await;
-                let meaning = Meaning {
-                    what: format!(
-                        "a session of {issuer}, refreshed on {verifier}, cannot be refreshed on {on} ({})",
-                        hop.got
-                    ),
-                    effect: "a user whose requests alternate between the sides is logged out in the end",
-                    remedy: format!("let {on} accept refresh tokens as {verifier} makes them"),
-                };
-                let probe = format!("then {on}");
-                let cell = chain.cell(
-                    "refresh",
-                    &probe,
-                    "accepted, with tokens that work on both",
-                    &hop.got,
-                    hop.verdict,
-                );
-                self.settle(chain, cell, Some(meaning), outcomes);
+                if let Some(token) = hop.next {
+                    onward.push((way, &account.account, token));
+                }
             }
+        }
+        // On to the other side, with what the first exchange gave.
+        for (way, account, token) in onward {
+            let mut hop = self
+                .exchange(refresh, way.verifier.other(), way.role, &token)
+                .await;
+            if hop.verdict == Verdict::Fails
+                && let Some(again) = self.hop_on(refresh, way, account, &mut used).await
+            {
+                hop = again;
+            }
+            self.settle_chain(way, hop, outcomes);
         }
     }
 
-    async fn hop(&self, refresh: &Login, way: Way<'_>, account: &Account) -> Hop {
-        let session = match self.services.of(way.issuer).log_in(account).await {
+    /// Both exchanges with a login of another second: the first side may have handed back a token that
+    /// another cell used up on the second.
+    async fn hop_on(
+        &self,
+        refresh: &Login,
+        way: Way<'_>,
+        account: &Account,
+        used: &mut BTreeSet<String>,
+    ) -> Option<Hop> {
+        let issuer = self.services.of(way.issuer);
+        let token = issuer.log_in_anew(account, used).await.ok()?.refresh?;
+        let first = self.exchange(refresh, way.verifier, way.role, &token).await;
+        used.insert(token);
+        let next = first.next?;
+        let on = way.verifier.other();
+        let hop = self.exchange(refresh, on, way.role, &next).await;
+        used.insert(next);
+        Some(hop)
+    }
+
+    fn settle_chain(&mut self, way: Way<'_>, hop: Hop, outcomes: &mut Outcomes) {
+        let Way {
+            issuer, verifier, ..
+        } = way;
+        let on = verifier.other();
+        let chain = Way {
+            kind: "refresh-chain",
+            ..way
+        };
+        let cell = chain.cell(
+            "refresh",
+            &format!("then {on}"),
+            "accepted, with tokens that work on both",
+            &hop.got,
+            hop.verdict,
+        );
+        // What was said of the single exchange is not said again: the first side may have handed the
+        // issuer's own token back.
+        let explained = [verifier, issuer].map(|maker| format!("refresh/{maker}-{on}"));
+        if cell.verdict == Verdict::Fails && outcomes.blame(&explained, &cell.name) {
+            outcomes.cells.push(cell);
+            return;
+        }
+        let meaning = Meaning {
+            what: format!(
+                "a session of {issuer}, refreshed on {verifier}, cannot be refreshed on {on} ({})",
+                hop.got
+            ),
+            effect: "a user whose requests alternate between the sides is logged out in the end",
+            remedy: format!("let {on} accept refresh tokens as {verifier} makes them"),
+        };
+        self.settle(chain, cell, Some(meaning), outcomes);
+    }
+
+    /// A login and the exchange of its refresh token. Tokens of one second may be alike: what fails
+    /// with one that was `used` before is tried again with another.
+    async fn hop(
+        &self,
+        refresh: &Login,
+        way: Way<'_>,
+        account: &Account,
+        used: &mut BTreeSet<String>,
+    ) -> Hop {
+        let issuer = self.services.of(way.issuer);
+        let none = || Hop::unknown(format!("{} gives no refresh token at login", way.issuer));
+        let session = match issuer.log_in(account).await {
             Ok(session) => session,
             Err(why) => return Hop::unknown(why),
         };
         let Some(token) = session.refresh else {
-            return Hop::unknown(format!("{} gives no refresh token at login", way.issuer));
+            return none();
         };
-        self.exchange(refresh, way.verifier, way.role, &token).await
+        let hop = self.exchange(refresh, way.verifier, way.role, &token).await;
+        if used.insert(token) || hop.verdict != Verdict::Fails {
+            return hop;
+        }
+        let session = match issuer.log_in_anew(account, used).await {
+            Ok(session) => session,
+            Err(why) => return Hop::unknown(why),
+        };
+        let Some(token) = session.refresh else {
+            return none();
+        };
+        let hop = self.exchange(refresh, way.verifier, way.role, &token).await;
+        used.insert(token);
+        hop
     }
 
     /// Exchanges a refresh token and tries the new access token on both sides.
@@ -253,10 +324,11 @@ impl<'a> Run<'a> {
             Err(why) => return Hop::unknown(why),
         };
         let Some(session) = session else {
-            let got = if outcome.is_accepted() {
-                format!("{outcome}, without an access token at {}", refresh.access)
-            } else {
-                outcome.to_string()
+            let got = match outcome.status() {
+                Some(status @ 200..=299) => {
+                    format!("{status} without an access token at {}", refresh.access)
+                }
+                _ => outcome.to_string(),
             };
             return Hop {
                 got,
@@ -360,11 +432,19 @@ impl<'a> Run<'a> {
             (Some(true), Some(true)) => (
                 Verdict::Fails,
                 Some(Meaning {
-                    what: format!("both sides take {noun}"),
-                    effect: "a stolen token opens more, and for longer, than it was made for",
-                    remedy: format!(
-                        "tell the kinds of token apart on both sides, or accept it as `{kind}` under `auth.known`"
+                    what: format!(
+                        "both sides take {noun}{}",
+                        known.map_or_else(String::new, Known::until)
                     ),
+                    effect: "a stolen token opens more, and for longer, than it was made for",
+                    remedy: match known {
+                        Some(_) => format!(
+                            "tell the kinds of token apart on both sides, or agree on a later day for `{kind}` under `auth.known`"
+                        ),
+                        None => format!(
+                            "tell the kinds of token apart on both sides, or accept it as `{kind}` under `auth.known`"
+                        ),
+                    },
                 }),
             ),
             (Some(legacy), Some(_)) => {
@@ -376,7 +456,12 @@ impl<'a> Run<'a> {
                 (
                     Verdict::Fails,
                     Some(Meaning {
-                        what: format!("{lenient} takes {noun}, {strict} does not"),
+                        what: match known {
+                            Some(_) => format!(
+                                "{lenient} takes {noun} and {strict} no longer does, though both are said to"
+                            ),
+                            None => format!("{lenient} takes {noun}, {strict} does not"),
+                        },
                         effect: "what a client may do with its tokens changes with the side that answers",
                         remedy: format!(
                             "treat the kinds of token alike on both sides: refuse it in {lenient} too, or allow it in {strict}"

@@ -33,9 +33,20 @@ struct Look<'a> {
     ended_after: Option<Duration>,
 }
 
+impl Look<'_> {
+    /// Whether both are looks at the same token on the same door of the same side.
+    fn is_of(&self, other: &Self) -> bool {
+        self.change == other.change
+            && self.issuer == other.issuer
+            && self.verifier == other.verifier
+            && self.what == other.what
+    }
+}
+
 impl<'a> Run<'a> {
-    pub(super) async fn revocation(&self, outcomes: &mut Outcomes) {
-        let Some(revocation) = &self.auth.revocation else {
+    pub(super) async fn revocation(&mut self, outcomes: &mut Outcomes) {
+        let auth = self.auth;
+        let Some(revocation) = &auth.revocation else {
             return;
         };
         if !self.config.allow_writes {
@@ -60,7 +71,7 @@ impl<'a> Run<'a> {
         }
         let mut looks = Vec::new();
         for one in &changed {
-            looks.extend(self.look(one, &revocation.role).await);
+            looks.extend(self.look(one, &revocation.role, true).await);
         }
         let honoured =
             |look: &Look<'_>| matches!(&look.outcome, Ok(outcome) if outcome.is_accepted());
@@ -70,11 +81,10 @@ impl<'a> Run<'a> {
                 tokio::time::sleep_until((last + LOOK_AGAIN).into()).await;
             }
             for one in &changed {
-                for (first, second) in looks
-                    .iter_mut()
-                    .filter(|look| look.change == one.change)
-                    .zip(self.look(one, &revocation.role).await)
-                {
+                for second in self.look(one, &revocation.role, false).await {
+                    let Some(first) = looks.iter_mut().find(|first| first.is_of(&second)) else {
+                        continue;
+                    };
                     if honoured(first)
                         && matches!(&second.outcome, Ok(outcome) if !outcome.is_accepted())
                     {
@@ -83,7 +93,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        settle(revocation, &looks, outcomes);
+        settle(revocation, &looks, &mut self.key_trouble, outcomes);
     }
 
     /// Makes an account, logs it in on both sides, and changes it.
@@ -121,6 +131,27 @@ impl<'a> Run<'a> {
             legacy: self.services.legacy.log_in_as(&username, &password).await?,
             core: self.services.core.log_in_as(&username, &password).await?,
         };
+        // A token that never worked would look like one that was ended; and a side may remember only
+        // what it has seen.
+        let before = Changed {
+            change,
+            sessions: sessions.clone(),
+            at: Instant::now(),
+        };
+        let before = self.look(&before, &revocation.role, false).await;
+        let of_own = |look: &&Look<'_>| look.issuer == look.verifier;
+        for look in before.iter().filter(of_own) {
+            match &look.outcome {
+                Ok(outcome) if outcome.is_accepted() => {}
+                Ok(outcome) => {
+                    return Err(format!(
+                        "{} answers {outcome} to a new account's {}, before any change: see `auth.revocation.role`",
+                        look.verifier, look.what
+                    ));
+                }
+                Err(why) => return Err(why.clone()),
+            }
+        }
         // The maker's own token may have ended meanwhile; a 401 here would look like a change refused.
         let answer = service.ask(request, &scope, Some(&by.access)).await?;
         if !Outcome::of(answer.status).is_accepted() {
@@ -136,7 +167,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn look(&self, one: &Changed<'a>, role: &str) -> Vec<Look<'a>> {
+    /// Shows old tokens to both sides; refresh tokens only where asked, since one may be used up by it.
+    async fn look(&self, one: &Changed<'a>, role: &str, refreshing: bool) -> Vec<Look<'a>> {
         let mut looks = Vec::new();
         let doors: Vec<&Probe> = self
             .auth
@@ -162,7 +194,9 @@ impl<'a> Run<'a> {
                     let outcome = service.probe(door, &session.access).await;
                     push(format!("access on {}", door.id), outcome);
                 }
-                if let (Some(refresh), Some(token)) = (&self.auth.refresh, &session.refresh) {
+                if let (true, Some(refresh), Some(token)) =
+                    (refreshing, &self.auth.refresh, &session.refresh)
+                {
                     let outcome = service
                         .refresh(refresh, token)
                         .await
@@ -176,7 +210,12 @@ impl<'a> Run<'a> {
 }
 
 /// Legacy's answer to the same token is the measure of core's.
-fn settle(revocation: &Revocation, looks: &[Look<'_>], outcomes: &mut Outcomes) {
+fn settle(
+    revocation: &Revocation,
+    looks: &[Look<'_>],
+    key_trouble: &mut Option<Finding>,
+    outcomes: &mut Outcomes,
+) {
     for look in looks {
         let twin = looks.iter().find(|other| {
             other.change == look.change
@@ -195,7 +234,7 @@ fn settle(revocation: &Revocation, looks: &[Look<'_>], outcomes: &mut Outcomes) 
                     && legacy.status() == core.status()
                     && ended.is_some() == look.ended_after.is_some();
                 (
-                    held(legacy, ended),
+                    held(legacy, ended, look.what != "refresh"),
                     if same { Verdict::Holds } else { Verdict::Fails },
                 )
             }
@@ -205,10 +244,16 @@ fn settle(revocation: &Revocation, looks: &[Look<'_>], outcomes: &mut Outcomes) 
             (None, _) => continue,
         };
         let got = match &look.outcome {
-            Ok(outcome) => held(outcome, look.ended_after),
+            Ok(outcome) => held(outcome, look.ended_after, look.what != "refresh"),
             Err(_) => "not judged".to_owned(),
         };
-        if verdict == Verdict::Fails {
+        let token = look.what.split(' ').next().unwrap_or_default();
+        let explained =
+            [look.verifier, Side::Legacy].map(|at| format!("{token}/{}-{at}", look.issuer));
+        if verdict != Verdict::Fails {
+        } else if let Some(trouble) = key_trouble {
+            trouble.cells.push(name.clone());
+        } else if !outcomes.blame(&explained, &name) {
             outcomes.find(Finding {
                 check: Check::Revocation,
                 name: format!("revocation/{}", look.change),
@@ -224,7 +269,7 @@ fn settle(revocation: &Revocation, looks: &[Look<'_>], outcomes: &mut Outcomes) 
             name,
             issuer: Some(look.issuer),
             verifier: Some(look.verifier),
-            token: look.what.split(' ').next().unwrap_or_default().to_owned(),
+            token: token.to_owned(),
             role: revocation.role.clone(),
             probe: format!("{}: {}", look.change, look.what),
             expected,
@@ -235,13 +280,13 @@ fn settle(revocation: &Revocation, looks: &[Look<'_>], outcomes: &mut Outcomes) 
 }
 
 /// An outcome, and for how long an old token was honoured.
-fn held(outcome: &Outcome, ended: Option<Duration>) -> String {
+fn held(outcome: &Outcome, ended: Option<Duration>, looked_again: bool) -> String {
     match ended {
         Some(after) => format!(
             "{outcome}, then refused within {:.0} s",
             after.as_secs_f64().ceil()
         ),
-        None if outcome.is_accepted() => {
+        None if outcome.is_accepted() && looked_again => {
             format!("{outcome}, also {} s later", LOOK_AGAIN.as_secs())
         }
         None => outcome.to_string(),

@@ -36,6 +36,7 @@ pub(super) struct Service<'a> {
     pub(super) login: &'a Login,
     pub(super) today: Date,
     logins: Mutex<Logins>,
+    silences: Mutex<Silences>,
     /// Told what takes long.
     pub(super) say: &'a (dyn Fn(&str) + Sync),
 }
@@ -49,6 +50,17 @@ struct Logins {
     waited: Duration,
     notes: Vec<String>,
 }
+
+/// Requests in a row that got no answer.
+#[derive(Default)]
+struct Silences {
+    in_a_row: u32,
+    last: String,
+}
+
+/// After so many unanswered requests in a row a service is taken to be gone: each further one would
+/// only wait for its time to run out.
+const GONE_AFTER: u32 = 4;
 
 impl<'a> Service<'a> {
     pub(super) fn new(
@@ -65,6 +77,7 @@ impl<'a> Service<'a> {
             login,
             today,
             logins: Mutex::new(Logins::default()),
+            silences: Mutex::new(Silences::default()),
             say,
         }
     }
@@ -111,6 +124,20 @@ impl<'a> Service<'a> {
     /// Sends; a connection that ends without an answer is tried once more, since a kept-alive one may
     /// have been closed while the request was on its way.
     async fn send(&self, outgoing: &Outgoing) -> Result<Answer, String> {
+        let answer = self.try_twice(outgoing).await?;
+        answer.map_err(|failure| format!("{}: {failure}", self.side))
+    }
+
+    async fn try_twice(&self, outgoing: &Outgoing) -> Result<Result<Answer, Failure>, String> {
+        {
+            let silences = self.silences();
+            if silences.in_a_row >= GONE_AFTER {
+                return Err(format!(
+                    "{} answers no more ({}): see that it runs, and start again",
+                    self.side, silences.last
+                ));
+            }
+        }
         let first = self.target.send(outgoing).await.observation.answer;
         let answer = match first {
             Err(Failure::Truncated(_) | Failure::Protocol(_)) => {
@@ -118,7 +145,42 @@ impl<'a> Service<'a> {
             }
             other => other,
         };
-        answer.map_err(|failure| format!("{}: {failure}", self.side))
+        let mut silences = self.silences();
+        match &answer {
+            // A connection closed over one request is that request's answer.
+            Ok(_) | Err(Failure::Truncated(_) | Failure::Protocol(_)) => silences.in_a_row = 0,
+            Err(failure) => {
+                silences.in_a_row += 1;
+                silences.last = failure.to_string();
+            }
+        }
+        Ok(answer)
+    }
+
+    fn silences(&self) -> std::sync::MutexGuard<'_, Silences> {
+        // A poisoned lock holds counts that are still true.
+        self.silences
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Logs in until the tokens are none of `avoid`: those of one second may be alike, and a token
+    /// that was used up or ended would be taken for a new one.
+    pub(super) async fn log_in_anew(
+        &self,
+        account: &Account,
+        avoid: &BTreeSet<String>,
+    ) -> Result<Session, String> {
+        let mut session = self.log_in(account).await?;
+        for _ in 0..3 {
+            let stale = session.tokens().any(|token| avoid.contains(token));
+            if !stale {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1_020)).await;
+            session = self.log_in(account).await?;
+        }
+        Ok(session)
     }
 
     /// Logs an account in. Never sends more failed logins than the catalogue allows, never the same
@@ -215,13 +277,18 @@ impl<'a> Service<'a> {
         scope.set("token", Value::from(token));
         let answer = self.ask(&refresh.request, &scope, None).await?;
         let session = session(refresh, &answer);
-        Ok((Outcome::of(answer.status), session))
+        let outcome = match Outcome::of(answer.status) {
+            // A service may wrap its refusals in a success.
+            Outcome::Accepted(status) if session.is_none() => Outcome::Refused(status),
+            other => other,
+        };
+        Ok((outcome, session))
     }
 
     /// Tries a door with a token.
     pub(super) async fn probe(&self, probe: &Probe, token: &str) -> Result<Outcome, String> {
         let answer = self.ask(&probe.request, &self.scope(), Some(token)).await?;
-        Ok(Outcome::of(answer.status))
+        Ok(opened(probe, &answer))
     }
 
     /// Tries a door with these header fields and this query. Also returns the answer's `Date`, in
@@ -244,17 +311,10 @@ impl<'a> Service<'a> {
             });
             outgoing.path.push_str(query);
         }
-        let first = self.target.send(&outgoing).await.observation.answer;
-        let answer = match first {
-            Err(Failure::Truncated(_) | Failure::Protocol(_)) => {
-                self.target.send(&outgoing).await.observation.answer
-            }
-            other => other,
-        };
-        match answer {
+        match self.try_twice(&outgoing).await? {
             Ok(answer) => Ok((
                 Seen {
-                    outcome: Outcome::of(answer.status),
+                    outcome: opened(probe, &answer),
                     error: ErrorForm::of(&answer),
                 },
                 date(&answer),
@@ -349,6 +409,23 @@ impl ServerClock {
             let wait = if part < 0.1 { 0.12 - part } else { 1.12 - part };
             tokio::time::sleep(Duration::from_secs_f64(wait)).await;
         }
+    }
+}
+
+impl Session {
+    /// Both tokens.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.access).chain(&self.refresh)
+    }
+}
+
+/// What a probe's answer says: a success counts only when it holds what the probe looks for.
+fn opened(probe: &Probe, answer: &Answer) -> Outcome {
+    match (Outcome::of(answer.status), &probe.opens) {
+        (Outcome::Accepted(status), Some(place)) if value_at(place, answer).is_none() => {
+            Outcome::Refused(status)
+        }
+        (outcome, _) => outcome,
     }
 }
 
