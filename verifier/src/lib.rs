@@ -27,4 +27,5 @@ pub mod relation;
 pub mod report;
 pub mod rules;
 pub mod severity;
+pub mod stats;
 pub mod verdict;
