@@ -56,9 +56,15 @@ pub(crate) fn patience(config: &ClientConfig) -> Patience {
     }
 }
 
-/// The catalogue, once everything that can be checked before a port is opened holds.
-pub(crate) fn ready(config: &Config) -> Result<Option<Catalogue>, ConfigError> {
+/// The configuration as it holds with its catalogue, and that, once everything that can be checked
+/// before a port is opened holds.
+pub fn ready(config: &Config) -> Result<(Config, Option<Catalogue>), ConfigError> {
     config.check()?;
     config.check_addresses()?;
-    Ok(config.read_catalogue()?)
+    let catalogue = config.read_catalogue()?;
+    let mut config = config.clone();
+    if let Some(catalogue) = &catalogue {
+        config.refine(catalogue)?;
+    }
+    Ok((config, catalogue))
 }

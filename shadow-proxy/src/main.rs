@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
-use shadow_proxy::config::{ADMIN, LISTEN};
+use shadow_proxy::config::{ADMIN, LISTEN, ready};
 use shadow_proxy::{Config, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -108,9 +108,7 @@ fn main() -> ExitCode {
 
 fn check(path: &std::path::Path) -> anyhow::Result<ExitCode> {
     let config = Config::read(path)?;
-    config.check()?;
-    config.check_addresses()?;
-    config.read_catalogue()?;
+    let (config, _) = ready(&config)?;
     std::io::stdout().write_all(config.effective().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -73,8 +73,8 @@ pub struct Proxy {
 impl Proxy {
     /// Starts all threads; when it returns, clients are served.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let catalogue = ready(config)?;
-        let (routes, rules) = match &catalogue {
+        let (config, catalogue) = &ready(config)?;
+        let (routes, rules) = match catalogue {
             Some(catalogue) => {
                 for warning in &catalogue.warnings {
                     tracing::warn!("{warning}");

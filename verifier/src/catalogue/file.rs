@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::auth_file::AuthFile;
+use crate::cutover::Policy;
 use crate::rules::RuleSpec;
 
 /// The whole file.
@@ -90,6 +91,9 @@ pub(super) struct EntryFile {
     /// Beyond the incumbent's list: counted apart, as `1/1 extra`. Endpoints only.
     #[serde(default)]
     pub(super) extra: bool,
+    /// What the proxy shows core of this endpoint's writes. Endpoints only.
+    #[serde(default)]
+    pub(super) shadow: Option<Policy>,
     /// The incumbent's progress mark; carries no meaning here.
     #[serde(default, rename = "status")]
     pub(super) _status: Option<Scalar>,

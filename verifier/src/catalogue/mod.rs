@@ -18,6 +18,7 @@ use template::{BodyTemplate, Template};
 
 use jiff::civil::Date;
 
+use crate::cutover::Policy;
 use crate::normalise::mask::MaskRule;
 use crate::place::Place;
 use crate::rules::Rules;
@@ -148,6 +149,9 @@ pub struct Endpoint {
     pub method: String,
     /// Path with its placeholders.
     pub path: String,
+    /// What the proxy shows core of its writes, where `cutover.yaml` says nothing of it: `read` for a
+    /// `POST` that only reads.
+    pub shadow: Option<Policy>,
 }
 
 /// One request and what must come of it.

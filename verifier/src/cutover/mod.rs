@@ -21,7 +21,7 @@ pub use writes::{
     Database, MARK, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase, WritesConfig,
 };
 
-use crate::catalogue::CatalogueError;
+use crate::catalogue::{Catalogue, CatalogueError};
 use crate::gate::config::{GateConfig, GateFault};
 
 /// Where the proxy listens unless an address is named: on loopback only.
@@ -261,12 +261,23 @@ impl Config {
         Ok(())
     }
 
+    /// Takes what the catalogue says of single endpoints; what this file says of them goes before it.
+    pub fn refine(&mut self, catalogue: &Catalogue) -> Result<(), ConfigError> {
+        for endpoint in &catalogue.endpoints {
+            if let Some(policy) = endpoint.shadow {
+                let named = self.writes.endpoints.entry(endpoint.id.clone());
+                named.or_insert(policy);
+            }
+        }
+        Ok(self.writes.check()?)
+    }
+
     /// Checks that both services are named and differ; flags may still name them, so [`Config::check`]
     /// does not.
     pub fn check_addresses(&self) -> Result<(), ConfigError> {
         let legacy = parse_address("legacy", self.legacy.as_deref())?;
         let core = parse_address("core", self.core.as_deref())?;
-        if (&legacy.1, legacy.2) == (&core.1, core.2) {
+        if (this_machine(&legacy.1), legacy.2) == (this_machine(&core.1), core.2) {
             return Err(ConfigError::SameAddress);
         }
         if let Some(twin) = &self.noise.legacy_twin {
@@ -281,9 +292,54 @@ impl Config {
     }
 }
 
+/// A host, all ways of naming the own machine being one.
+fn this_machine(host: &str) -> &str {
+    let own = host.eq_ignore_ascii_case("localhost") || host.starts_with("127.") || host == "::1";
+    if own { "localhost" } else { host }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_service_under_two_names_of_this_machine_is_refused() {
+        for (legacy, core, same) in [
+            ("http://127.0.0.1:80", "http://localhost", true),
+            ("http://[::1]:80", "http://LOCALHOST:80/", true),
+            ("http://a", "http://a:80", true),
+            ("http://127.0.0.1:80", "http://localhost:81", false),
+            ("http://a", "http://b", false),
+        ] {
+            let config = Config {
+                legacy: Some(legacy.to_owned()),
+                core: Some(core.to_owned()),
+                ..Config::default()
+            };
+            assert_eq!(config.check_addresses().is_err(), same, "{legacy} {core}");
+        }
+    }
+
+    #[test]
+    fn the_catalogue_refines_writes_and_this_file_goes_before_it() {
+        let text = "version: \"2\"\nendpoints:\n  - {id: my_post, method: POST, path: /my, shadow: read, expected_status: 200}\n  - {id: made, method: POST, path: /made, shadow: mirror, expected_status: 200}\n";
+        let today = jiff::civil::date(2026, 1, 12);
+        let catalogue =
+            Catalogue::parse(std::path::Path::new("c.yaml"), text, today).expect("good");
+        let mut config = Config::default();
+        let refused = config
+            .refine(&catalogue)
+            .expect_err("mirroring needs its declaration");
+        assert!(refused.to_string().contains("made"), "{refused}");
+        config = Config::default();
+        config
+            .writes
+            .endpoints
+            .insert("made".to_owned(), Policy::Skip);
+        config.refine(&catalogue).expect("the file goes first");
+        assert_eq!(config.writes.endpoints["my_post"], Policy::Read);
+        assert_eq!(config.writes.endpoints["made"], Policy::Skip);
+    }
 
     #[test]
     fn the_effective_configuration_reads_back_and_holds_no_password() {

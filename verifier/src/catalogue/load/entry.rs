@@ -43,6 +43,7 @@ impl Loader<'_> {
             extra: endpoint.extra,
             method: method_of(endpoint),
             path: path.value.clone(),
+            shadow: endpoint.shadow,
         });
         let mut inherited = Inherited {
             masks: masks.to_vec(),
@@ -63,10 +64,10 @@ impl Loader<'_> {
                 );
                 continue;
             }
-            if !case.value.cases.is_empty() || case.value.extra {
+            if !case.value.cases.is_empty() || case.value.extra || case.value.shadow.is_some() {
                 self.refuse(
                     case.referenced,
-                    "`cases` and `extra` belong to an endpoint, not to one of its cases",
+                    "`cases`, `extra` and `shadow` belong to an endpoint, not to one of its cases",
                 );
             }
             self.case(case, Some(&case.value), &inherited);
