@@ -129,6 +129,12 @@ fn a_wrong_catalogue_says_where_and_what_to_write_instead() {
     ));
 
     wrong.extend(check(
+        &one("    raw_body_base64: \"/w\"\n"),
+        "5:22",
+        &["`raw_body_base64` is no base64", "base64 -w0"],
+    ));
+
+    wrong.extend(check(
         &one("    params: { page: { deep: 1 } }\n"),
         "5:13",
         &["`page` must be text, a number, a boolean or a list"],

@@ -60,6 +60,26 @@ async fn a_first_record_waits_for_review_and_an_accepted_one_stays() {
     assert_eq!(texts(&package), written);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mask_that_gets_another_name_is_recorded_under_it() {
+    let package = Package::without_goldens();
+    let legacy = legacy().await;
+    let run = Run {
+        only: &["room_groups_create"],
+        ..Run::default()
+    };
+    run.record(&package, &legacy.url(), true).await;
+    let name = "room_groups_create.snap";
+    assert!(package.read(name).contains("[group.id#1:int]"));
+    let renamed = package
+        .read("endpoints.yaml")
+        .replace("/value/id: group.id", "/value/id: block.id");
+    package.write("endpoints.yaml", &renamed);
+    run.record(&package, &legacy.url(), true).await;
+    let text = package.read(name);
+    assert!(text.contains("[block.id#1:int]"), "{text}");
+}
+
 fn texts(package: &Package) -> Vec<String> {
     let names = snapshots(&package.golden());
     names

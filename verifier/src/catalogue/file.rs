@@ -115,6 +115,9 @@ pub(super) struct EntryFile {
     pub(super) request_body: Option<serde_json::Value>,
     #[serde(default)]
     pub(super) raw_body: Option<String>,
+    /// A body that is no text, in base64.
+    #[serde(default)]
+    pub(super) raw_body_base64: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) expected_status: Option<Spanned<StatusFile>>,
     #[serde(default)]

@@ -212,8 +212,10 @@ pub enum RequestBody {
     None,
     /// JSON, sent as `application/json` unless a header says otherwise.
     Json(BodyTemplate),
-    /// These bytes.
+    /// This text.
     Raw(Template),
+    /// These bytes, which need not be text.
+    Bytes(Vec<u8>),
 }
 
 /// Cases in order, on one session of captured values.

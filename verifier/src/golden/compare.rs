@@ -149,7 +149,7 @@ fn diff(exchange: &Exchange, report: &CaseReport) -> Option<String> {
     let beside = Beside {
         golden: &golden,
         is_equal: &is_equal,
-        key_order: true,
+        to_read: true,
     };
     let candidate = text(&exchange.candidate, Some(beside))?;
     Some(line_diff(&reference, &candidate, "legacy", "core"))

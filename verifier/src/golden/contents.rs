@@ -63,8 +63,10 @@ pub struct Beside<'a> {
     pub golden: &'a Masked,
     /// Places where the golden's own text is kept.
     pub is_equal: &'a dyn Fn(&str) -> bool,
-    /// Whether keys stand in the golden's order.
-    pub key_order: bool,
+    /// Whether the text is read beside the golden's and thrown away: then keys stand in the golden's
+    /// order, and a place whose mask says something else than the golden's shows its raw value. What
+    /// becomes a golden file itself has its own order and its own tokens.
+    pub to_read: bool,
 }
 
 /// Writes `answer`; beside a golden file if there is one to be compared with by lines.
@@ -235,7 +237,7 @@ fn write_json(
             }
             let opens = matches!(node.kind(), JsonType::Object | JsonType::Array);
             if opens && !tokens.0.contains_key(&pointer) {
-                let in_order = golden.is_some_and(|golden| golden.beside.key_order);
+                let in_order = golden.is_some_and(|golden| golden.beside.to_read);
                 let frame = open(node, &pointer, in_order.then_some(&places));
                 out.push(if frame.close == '}' { '{' } else { '[' });
                 stack.push(frame);
@@ -347,7 +349,8 @@ fn leaf(
             };
         }
         // What fails its mask shows as it is, unless that would write down a person's data.
-        if let (Some(own), Some(theirs)) = (own, theirs)
+        if golden.beside.to_read
+            && let (Some(own), Some(theirs)) = (own, theirs)
             && own.class != theirs.class
             && !own.class.starts_with("person.")
         {

@@ -154,7 +154,7 @@ fn contents_of(
     let beside = Beside {
         golden: &golden.masked,
         is_equal: &tolerated,
-        key_order: false,
+        to_read: false,
     };
     contents::render(answer, &observation.tokens, origin, Some(beside))
 }

@@ -249,7 +249,7 @@ fn beside_golden(
     let beside = Beside {
         golden: &golden.masked,
         is_equal: &is_equal,
-        key_order: true,
+        to_read: true,
     };
     contents::render(answer, tokens, origin, Some(beside))
 }

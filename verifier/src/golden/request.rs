@@ -106,6 +106,7 @@ pub(crate) fn fill(request: &RequestTemplate, scope: &Scope) -> Result<Outgoing,
     let body = match &request.body {
         RequestBody::None => None,
         RequestBody::Raw(text) => Some(text.fill(scope)?.into_bytes()),
+        RequestBody::Bytes(bytes) => Some(bytes.clone()),
         RequestBody::Json(body) => {
             if !headers
                 .iter()

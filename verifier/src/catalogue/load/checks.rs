@@ -263,7 +263,7 @@ impl RequestTemplate {
         }
         all.extend(self.headers.iter().map(|(_, value)| value));
         match &self.body {
-            RequestBody::None => {}
+            RequestBody::None | RequestBody::Bytes(_) => {}
             RequestBody::Json(body) => all.extend(body.templates()),
             RequestBody::Raw(template) => all.push(template),
         }

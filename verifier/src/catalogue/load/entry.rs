@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
@@ -277,24 +279,7 @@ impl Loader<'_> {
             .cloned()
             .unwrap_or_default();
         let headers = self.headers(here, &headers);
-        let raw = entry.raw_body.as_ref();
-        let body = match (raw, entry.request_body.as_ref()) {
-            (Some(_), Some(_)) => {
-                self.refuse(
-                    here,
-                    "`raw_body` and `request_body` exclude each other: keep one",
-                );
-                return None;
-            }
-            (Some(raw), None) => RequestBody::Raw(self.template(here, raw)?),
-            (None, Some(Value::Null)) => RequestBody::None,
-            (None, Some(body)) => RequestBody::Json(self.body(here, body)?),
-            (None, None) => match (&endpoint.raw_body, &endpoint.request_body) {
-                (Some(raw), _) => RequestBody::Raw(self.template(here, raw)?),
-                (None, None | Some(Value::Null)) => RequestBody::None,
-                (None, Some(body)) => RequestBody::Json(self.body(here, body)?),
-            },
-        };
+        let body = self.written_body(here, entry, endpoint)?;
         Some(RequestTemplate {
             method: method_text,
             path: template,
@@ -303,6 +288,48 @@ impl Loader<'_> {
             headers,
             body,
         })
+    }
+
+    /// The entry's own body in whatever form; else the endpoint's.
+    fn written_body(
+        &mut self,
+        here: Location,
+        entry: &EntryFile,
+        endpoint: &EntryFile,
+    ) -> Option<RequestBody> {
+        for of in [entry, endpoint] {
+            let forms = [
+                of.raw_body.is_some(),
+                of.raw_body_base64.is_some(),
+                of.request_body.is_some(),
+            ];
+            if forms.into_iter().filter(|&form| form).count() > 1 {
+                self.refuse(
+                    here,
+                    "`raw_body`, `raw_body_base64` and `request_body` exclude each other: keep one",
+                );
+                return None;
+            }
+            if let Some(raw) = &of.raw_body {
+                return Some(RequestBody::Raw(self.template(here, raw)?));
+            }
+            if let Some(written) = &of.raw_body_base64 {
+                let Ok(bytes) = STANDARD.decode(&written.value) else {
+                    self.refuse(
+                        written.referenced,
+                        "`raw_body_base64` is no base64 with padding: write what `base64 -w0 FILE` prints",
+                    );
+                    return None;
+                };
+                return Some(RequestBody::Bytes(bytes));
+            }
+            match &of.request_body {
+                None => {}
+                Some(Value::Null) => return Some(RequestBody::None),
+                Some(body) => return Some(RequestBody::Json(self.body(here, body)?)),
+            }
+        }
+        Some(RequestBody::None)
     }
 
     pub(super) fn params(
