@@ -15,6 +15,7 @@ use jiff::ZonedDateTime;
 use tempfile::TempDir;
 use verifier::catalogue::Catalogue;
 use verifier::client::{ClientConfig, Target};
+use verifier::golden::compare::Compare;
 use verifier::golden::files::GoldenDir;
 use verifier::golden::record::{CaseRecord, record};
 use verifier::golden::replay::{Replay, ReplayConfig};
@@ -212,6 +213,19 @@ impl Run {
             },
         };
         replay.run(runner, &selected, |_| {}).await
+    }
+
+    /// Holds the service at `core` against the one at `legacy`.
+    pub(crate) async fn compare(&self, package: &Package, legacy: &str, core: &str) -> Report {
+        let (catalogue, selected, legacy) = self.prepare(package, legacy);
+        let (_, _, core) = self.prepare(package, core);
+        let compare = Compare {
+            catalogue: &catalogue,
+            legacy,
+            core,
+            strict_rules: false,
+        };
+        compare.run(&selected, |_| {}).await
     }
 
     /// Records what the service at `url` answers into the package's golden folder.
