@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,7 @@ pub(crate) struct Client {
 }
 
 /// A request's head: all of it that may be sent a second time, to core or again to legacy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -100,7 +101,8 @@ pub(crate) async fn serve(
 
     let ticket = Ticket::new(lane.endpoints.of(&parts.method, parts.uri.path()));
     if checked.upgrade {
-        return Ok(upgrade(&lane, &client, ticket, parts).await);
+        // Boxed, because it is rare and would make the task of every request larger.
+        return Ok(Box::pin(upgrade(&lane, &client, ticket, parts)).await);
     }
     let plan = plan(&lane, &client, &parts, checked, &ticket);
     Ok(answer(lane, &client, ticket, checked, plan, parts, incoming).await)
@@ -260,7 +262,7 @@ pub(crate) async fn send(
 ) -> Result<(Response<Incoming>, Link), SendError> {
     let mut link = match upstream.reuse(reuse_within) {
         Some(link) => link,
-        None => upstream.open().await.map_err(connect_error)?,
+        None => open(upstream).await?,
     };
     loop {
         link.watch().finish_within(within);
@@ -280,8 +282,14 @@ pub(crate) async fn send(
             _ => return Err(SendError::Protocol(error.into_error())),
         };
         // A new connection, so that this is the last try.
-        link = upstream.open().await.map_err(connect_error)?;
+        link = open(upstream).await?;
     }
+}
+
+/// Boxed, because connections are kept: the task of every request would have to hold what only the
+/// first ones need, and is moved more than once.
+fn open(upstream: &Rc<Upstream>) -> Pin<Box<dyn Future<Output = Result<Link, SendError>> + '_>> {
+    Box::pin(async { upstream.open().await.map_err(connect_error) })
 }
 
 pub(crate) fn connect_error(error: io::Error) -> SendError {

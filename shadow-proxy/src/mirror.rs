@@ -2,6 +2,7 @@
 //! Everything here is bounded by count, bytes and time, and ends in one counted reason.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -110,38 +111,21 @@ impl Drop for Place {
 /// Starts the shadow of one request. The caller has seen that a place is free.
 pub(crate) fn start(lane: &Rc<Lane>, job: Job) {
     let place = Place::take(lane);
-    // Boxed, because the runtime moves a task several times before it rests.
+    // Both boxed, because a task is moved several times before it rests, and what it was called with
+    // once more each time a function is entered.
+    let job = Box::new(job);
     tokio::task::spawn_local(Box::pin(async move {
         run(&place.lane, job).await;
     }));
 }
 
-async fn run(lane: &Rc<Lane>, job: Job) {
-    let Job {
-        ticket,
-        action,
-        head,
-        request_copy,
-        status,
-        headers,
-        body,
-        took,
-        since,
-        write,
-    } = job;
-    let outcome = match (action, body) {
-        (Action::Copy, Some(body)) => {
-            let reference = Passing {
-                since,
-                status,
-                headers,
-                body,
-                took,
-            };
-            copy(lane, &ticket, head, request_copy, reference).await
-        }
-        (Action::Probe | Action::Copy, _) => probe(lane, &ticket, &head, &headers).await,
+async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
+    let outcome = match (job.action, job.body.take()) {
+        (Action::Copy, Some(body)) => copy(lane, &mut job, body).await,
+        // Boxed, because it is rare and would make every task as large as its own.
+        (Action::Probe | Action::Copy, _) => Box::pin(probe(lane, &job)).await,
     };
+    let Job { ticket, write, .. } = *job;
     // Core has what legacy has, or never will.
     drop(write);
     let pair = match outcome {
@@ -164,25 +148,12 @@ async fn run(lane: &Rc<Lane>, job: Job) {
     }
 }
 
-/// Legacy's answer while its body is still on its way to the client.
-struct Passing {
-    since: Option<Began>,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Capture,
-    took: Duration,
-}
-
-async fn copy(
-    lane: &Rc<Lane>,
-    ticket: &Ticket,
-    head: Head,
-    request_copy: Option<Capture>,
-    passing: Passing,
-) -> Result<Pair, Reason> {
+/// Sends core the same request; `passing` is legacy's body on its way to the client. Takes what the
+/// pair is made of out of the job.
+async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pair>, Reason> {
     let limit = lane.settings.shadow.timeout();
     let mut request_body = None;
-    let (request, repeat) = match request_copy {
+    let (request, repeat) = match job.request_copy.take() {
         None => (RequestBody::Empty, true),
         Some(copy) => {
             let chunks = in_time(limit, copy.whole())
@@ -192,50 +163,43 @@ async fn copy(
                     End::NoRoom => Reason::OutOfMemoryBudget,
                     End::Open | End::Broken | End::Whole => Reason::RequestIncomplete,
                 })?;
-            let announced = head.headers.contains_key(header::CONTENT_LENGTH);
+            let announced = job.head.headers.contains_key(header::CONTENT_LENGTH);
             let request = RequestBody::copied(&chunks, announced);
             request_body = Some(chunks);
             (request, false)
         }
     };
-    let asks = async {
-        // A read without a body, which `since` marks: nothing else may be sent twice to legacy.
-        if passing.since.is_none() || !repeat {
-            return None;
-        }
-        second(lane, ticket, &head).await
+    let (ticket, head) = (&job.ticket, &job.head);
+    // A read without a body, which `since` marks: nothing else may be sent twice to legacy.
+    let (core, twin) = if lane.twin.is_some() && job.since.is_some() && repeat {
+        let core = ask(lane, &lane.core, head, request, repeat);
+        Box::pin(async { tokio::join!(core, second(lane, ticket, head)) }).await
+    } else {
+        (ask(lane, &lane.core, head, request, repeat).await, None)
     };
-    let (core, twin) = tokio::join!(ask(lane, &lane.core, &head, request, repeat), asks);
     let core = core?;
     ticket.core_took(core.took);
-    let reference = in_time(limit, passing.body.whole())
+    let body = in_time(limit, passing.whole())
         .await
         .map_err(|end| match end {
             End::TooLarge => Reason::LegacyTooLarge,
             End::NoRoom => Reason::OutOfMemoryBudget,
             End::Open | End::Broken | End::Whole => Reason::LegacyIncomplete,
         })?;
-    let Passing {
-        since,
-        status,
-        headers,
-        took,
-        ..
-    } = passing;
     let clock = &lane.settings.write_clock;
-    Ok(Pair {
-        raced: since.is_some_and(|since| clock.raced(since)),
-        head,
+    Ok(Box::new(Pair {
+        raced: job.since.is_some_and(|since| clock.raced(since)),
+        head: mem::take(&mut job.head),
         request_body,
         reference: Side {
-            status,
-            headers,
-            body: reference,
-            took,
+            status: job.status,
+            headers: mem::take(&mut job.headers),
+            body,
+            took: job.took,
         },
         candidate: core,
         twin,
-    })
+    }))
 }
 
 /// Legacy's second answer to a read, if one is due and comes.
@@ -275,13 +239,8 @@ fn is_overload(status: StatusCode) -> bool {
 
 /// Reads what a write has made or changed from both services. Only the client's own write leads here,
 /// and both get the same plain `GET` with its credentials.
-async fn probe(
-    lane: &Rc<Lane>,
-    ticket: &Ticket,
-    write: &Head,
-    answer: &HeaderMap,
-) -> Result<Pair, Reason> {
-    let Some(head) = probe_head(write, answer) else {
+async fn probe(lane: &Rc<Lane>, write: &Job) -> Result<Box<Pair>, Reason> {
+    let Some(head) = probe_head(&write.head, &write.headers) else {
         return Err(Reason::Write);
     };
     let since = lane.settings.write_clock.read();
@@ -289,15 +248,15 @@ async fn probe(
         .await
         .map_err(legacy_reason)?;
     let candidate = ask(lane, &lane.core, &head, RequestBody::Empty, true).await?;
-    ticket.core_took(candidate.took);
-    Ok(Pair {
+    write.ticket.core_took(candidate.took);
+    Ok(Box::new(Pair {
         raced: lane.settings.write_clock.raced(since),
         head,
         request_body: None,
         reference,
         candidate,
         twin: None,
-    })
+    }))
 }
 
 /// The read that shows a write's effect: its own path, or for a `POST` the `Location` it answered

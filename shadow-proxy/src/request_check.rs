@@ -78,10 +78,11 @@ const NEVER_NOMINATED: [HeaderName; 7] = [
 pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
     let refuse = |status, reason| Err(Refusal { status, reason });
     let (mut overridden, mut trailers, mut upgrading) = (false, false, false);
-    let mut expecting = false;
+    let (mut expecting, mut hop) = (false, false);
     for (name, value) in &parts.headers {
         match meaning(name) {
-            Meaning::EndToEnd | Meaning::Hop | Meaning::Connection => {}
+            Meaning::EndToEnd => {}
+            Meaning::Hop | Meaning::Connection => hop = true,
             Meaning::Via => {
                 if memchr::memmem::find(value.as_bytes(), pseudonym.as_bytes()).is_some() {
                     return refuse(StatusCode::LOOP_DETECTED, "this request passed here before");
@@ -94,8 +95,14 @@ pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
                 }
                 expecting = true;
             }
-            Meaning::Te => trailers |= has_token(value.as_bytes(), b"trailers"),
-            Meaning::Upgrade => upgrading = true,
+            Meaning::Te => {
+                hop = true;
+                trailers |= has_token(value.as_bytes(), b"trailers");
+            }
+            Meaning::Upgrade => {
+                hop = true;
+                upgrading = true;
+            }
             Meaning::MethodOverride => overridden = true,
         }
     }
@@ -109,7 +116,9 @@ pub fn check(parts: &mut Parts, pseudonym: &str) -> Result<Checked, Refusal> {
         .upgrade
         .then(|| parts.headers.get(header::UPGRADE).cloned())
         .flatten();
-    strip_hop_by_hop(&mut parts.headers);
+    if hop {
+        strip_hop_by_hop(&mut parts.headers);
+    }
     if expecting {
         // The hop to the client has its own way of asking for the body; this one simply sends it.
         parts.headers.remove(header::EXPECT);

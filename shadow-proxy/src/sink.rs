@@ -82,8 +82,15 @@ fn same_length(left: &Side, right: &Side) -> bool {
 /// Whether both sides have the same fields, whatever the order of different names.
 fn same_fields(left: &HeaderMap, right: &HeaderMap) -> bool {
     let kept = |(name, _): &(&HeaderName, &HeaderValue)| !OF_THE_HOP.contains(name);
-    // Usually in one order, and then without looking anything up.
-    if left.iter().filter(kept).eq(right.iter().filter(kept)) {
+    // Usually in one order, and then one walk over both settles it.
+    let in_step = left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|((name, value), (other, others))| {
+                name == other && (value == others || OF_THE_HOP.contains(name))
+            });
+    if in_step {
         return true;
     }
     left.iter().filter(kept).count() == right.iter().filter(kept).count()
@@ -112,7 +119,7 @@ struct Queue {
 #[derive(Clone, Debug)]
 pub(crate) struct Sink {
     queue: Arc<Queue>,
-    sender: mpsc::Sender<(Ticket, Pair)>,
+    sender: mpsc::Sender<(Ticket, Box<Pair>)>,
 }
 
 /// Pairs that wait before the comparer is woken at once instead of at the next sweep.
@@ -120,7 +127,7 @@ const WAKE_AT: usize = 32;
 
 impl Sink {
     /// Hands a pair over, or counts it as dropped.
-    pub(crate) fn hand_over(&self, ticket: Ticket, pair: Pair) {
+    pub(crate) fn hand_over(&self, ticket: Ticket, pair: Box<Pair>) {
         let weight = pair.weight();
         let pairs = self.queue.pairs.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = self.queue.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
@@ -190,7 +197,7 @@ const NAP: Duration = Duration::from_millis(500);
 /// How much nicer the comparer is than the lanes, which serve clients.
 const NICER: i32 = 10;
 
-fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Pair)>, comparer: &mut Comparer) {
+fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Box<Pair>)>, comparer: &mut Comparer) {
     if let Err(error) = rustix::process::nice(NICER) {
         tracing::warn!(%error, "the comparing thread keeps the usual priority");
     }
@@ -200,7 +207,7 @@ fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Pair)>, comparer: &mu
             Ok((ticket, pair)) => {
                 let weight = pair.weight();
                 // Taken apart, so that its bytes are free before the next one is looked at.
-                comparer.compare(ticket, pair);
+                comparer.compare(ticket, *pair);
                 queue.pairs.fetch_sub(1, Ordering::Relaxed);
                 queue.bytes.fetch_sub(weight, Ordering::Relaxed);
             }
