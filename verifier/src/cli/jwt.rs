@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use jiff::civil::Date;
 
 use super::Exit;
+use super::bound::CoreArgs;
 use super::output::OutputArgs;
 use super::target::block_on;
 use super::terminal::say;
@@ -68,6 +69,8 @@ pub struct JwtArgs {
     #[arg(long, value_name = "yyyy-MM-dd")]
     today: Option<Date>,
     #[command(flatten)]
+    core_claim: CoreArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -104,7 +107,8 @@ impl JwtArgs {
             legacy: target(&self.legacy)?,
             core: target(&self.core)?,
         };
-        let done = block_on(run(&catalogue, targets, &config, &say))??;
+        let mut done = block_on(run(&catalogue, targets, &config, &say))??;
+        done.core = self.core_claim.claim();
         self.output.write_forms(
             |out| report::json(&done, out),
             |out| report::text(&done, out),

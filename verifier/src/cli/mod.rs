@@ -1,10 +1,12 @@
 //! The command line: each subcommand is its arguments and one `run` that ends in an [`Exit`].
 
 pub mod adopt;
+pub mod bound;
 pub mod compare;
 pub mod diff;
 pub mod diff_view;
 pub mod evidence;
+pub mod gate;
 pub mod jwt;
 pub mod jwt_verify;
 pub mod learn;
@@ -42,6 +44,7 @@ enum Command {
     Adopt(adopt::AdoptArgs),
     Evidence(evidence::EvidenceArgs),
     Learn(learn::LearnArgs),
+    Gate(gate::GateArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Review(review::ReviewArgs),
@@ -53,8 +56,9 @@ enum Command {
 
 impl Cli {
     /// Carries out the subcommand. Errors are for what could not be done: usage and configuration.
-    pub fn run(self) -> anyhow::Result<Exit> {
-        match self.command {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let exit = match self.command {
+            Command::Gate(args) => return Ok(args.run()),
             Command::Compare(args) => args.run(),
             Command::Jwt(args) => args.run(),
             Command::JwtVerify(args) => args.run(),
@@ -69,14 +73,15 @@ impl Cli {
             Command::Reject(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Diff(args) => args.run(),
-        }
+        };
+        Ok(exit?.into())
     }
 }
 
 /// Runs the program on the process's own arguments; what could not be done ends it with 2.
 pub fn main() -> ExitCode {
     match Cli::parse().run() {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(error) => {
             terminal::say(&format!("error: {error:#}"));
             Exit::Usage.into()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Exit;
+use super::bound::CoreArgs;
 use super::output::OutputArgs;
 use super::target::{CatalogueArgs, block_on};
 use super::terminal::Progress;
@@ -37,6 +38,8 @@ pub struct ReplayArgs {
     #[arg(long)]
     strict_rules: bool,
     #[command(flatten)]
+    core: CoreArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -60,10 +63,11 @@ impl ReplayArgs {
             goldens: &goldens,
             config,
         };
-        let report = block_on(replay.run(prepared.runner, &prepared.selected, |case| {
+        let mut report = block_on(replay.run(prepared.runner, &prepared.selected, |case| {
             progress.advance(&case.case);
         }))?;
         progress.finish();
+        report.core = self.core.claim();
         let pending = report.cases.iter().any(|case| case.pending.is_some());
         let review = match &self.pending_dir {
             _ if !pending => String::new(),

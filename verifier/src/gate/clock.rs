@@ -39,6 +39,9 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, span: Duration) -> Pending<'_, ()>;
 }
 
+/// Where this process's monotonic clock begins.
+const FIRST: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// The machine's own clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
@@ -57,7 +60,8 @@ impl Clock for SystemClock {
     fn now(&self) -> Moment {
         Moment {
             wall_ms: jiff::Timestamp::now().as_millisecond(),
-            monotonic: self.start.elapsed(),
+            // Far from zero, so that moments before this process have a place too.
+            monotonic: FIRST + self.start.elapsed(),
         }
     }
 

@@ -11,10 +11,18 @@
 //! one place writes to the outside world, and only what stands in the journal.
 
 pub mod actuator;
+pub mod alarm;
+pub mod checks;
 pub mod clock;
 pub mod config;
 pub mod criterion;
+pub mod journal;
 pub mod notify;
+pub mod observe;
+pub mod policy;
+pub mod proof;
+pub mod record;
+pub mod run;
 pub mod signal;
 pub mod span;
 pub mod state;

@@ -77,6 +77,8 @@ impl Compare<'_> {
             target: self.core.target().to_owned(),
             catalogue: self.catalogue.source.clone(),
             catalogue_sha256: self.catalogue.sha256.clone(),
+            core: crate::report::bound::CoreClaim::default(),
+            goldens_sha256: None,
             started: started.to_string(),
             duration: clock.elapsed(),
             cases,

@@ -201,6 +201,20 @@ impl GoldenDir {
         names
     }
 
+    /// SHA-256 over names and contents of all golden files: which goldens a report speaks of. `None`
+    /// where one of them cannot be read.
+    pub fn sha256(&self) -> Option<String> {
+        let mut all = Vec::new();
+        for name in self.orphans(&|_| false) {
+            let file = std::fs::read(self.dir.join(format!("{name}.snap"))).ok()?;
+            all.extend_from_slice(name.as_bytes());
+            all.push(b' ');
+            all.extend_from_slice(crate::gate::record::sha256(&file).as_bytes());
+            all.push(b'\n');
+        }
+        Some(crate::gate::record::sha256(&all))
+    }
+
     /// Why `cargo insta` would not find pending files here, if it would not.
     pub fn hidden_from_insta(&self) -> Option<String> {
         if self.pending_dir.is_some() {

@@ -13,6 +13,7 @@ use super::snap::Snapshot;
 use crate::catalogue::{Case, Catalogue, DataClass};
 use crate::exchange::{Answer, Exchange, Observation, Tokens};
 use crate::normalise::personal;
+use crate::report::bound::CoreClaim;
 use crate::report::{CaseReport, Report, State};
 
 /// What a replay leaves behind and accepts.
@@ -77,6 +78,8 @@ impl Replay<'_> {
             target,
             catalogue: self.catalogue.source.clone(),
             catalogue_sha256: self.catalogue.sha256.clone(),
+            core: CoreClaim::default(),
+            goldens_sha256: self.goldens.sha256(),
             started: started.to_string(),
             duration: clock.elapsed(),
             cases,

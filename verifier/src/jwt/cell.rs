@@ -342,6 +342,8 @@ pub struct JwtReport {
     pub catalogue: String,
     /// SHA-256 of that file.
     pub catalogue_sha256: String,
+    /// Which core answered, where that was said.
+    pub core: crate::report::bound::CoreClaim,
     /// When the run started (RFC 3339).
     pub started: String,
     /// How long it took.

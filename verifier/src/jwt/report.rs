@@ -37,6 +37,7 @@ fn value(report: &JwtReport) -> Value {
         "legacy": report.targets.legacy,
         "core": report.targets.core,
         "catalogue": {"path": report.catalogue, "sha256": report.catalogue_sha256},
+        "core_identity": report.core,
         "started": report.started,
         "duration_ms": (report.duration.as_secs_f64() * 1e6).round() / 1e3,
         "exit_code": report.exit() as u8,

@@ -30,6 +30,8 @@ fn value(report: &Report) -> Value {
         "tool_version": env!("CARGO_PKG_VERSION"),
         "target": report.target,
         "catalogue": {"path": report.catalogue.display().to_string(), "sha256": report.catalogue_sha256},
+        "core": report.core,
+        "goldens_sha256": report.goldens_sha256,
         "started": report.started,
         "duration_ms": millis(report.duration),
         "exit_code": report.exit() as u8,

@@ -1,5 +1,7 @@
 //! What a run found, and the forms it is shown in: one file a form, each writing to any `io::Write`.
 
+pub mod bound;
+pub mod gate;
 pub mod groups;
 pub mod json;
 pub mod live;
@@ -26,6 +28,10 @@ pub struct Report {
     pub catalogue: PathBuf,
     /// SHA-256 of that file.
     pub catalogue_sha256: String,
+    /// Which core answered, where that was said.
+    pub core: bound::CoreClaim,
+    /// SHA-256 over all golden files, where there are any.
+    pub goldens_sha256: Option<String>,
     /// When the run started (RFC 3339).
     pub started: String,
     /// How long it took.

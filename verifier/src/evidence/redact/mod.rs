@@ -81,7 +81,7 @@ impl RedactionKey {
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         use fmt::Write as _;
         let _ = write!(out, "{byte:02x}");

@@ -1,9 +1,13 @@
 //! What is known of live traffic, from whichever source: each answers the same questions for a window,
 //! and says why where it cannot.
 
+mod evidence;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use evidence::LiveEvidence;
 
 use super::clock::Pending;
 use super::span::Span;

@@ -156,6 +156,7 @@ pub async fn run(
         targets: addresses,
         catalogue: source,
         catalogue_sha256: catalogue.sha256.clone(),
+        core: crate::report::bound::CoreClaim::default(),
         started: started.to_string(),
         duration: begun.elapsed(),
         skew_ms,

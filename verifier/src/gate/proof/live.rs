@@ -1,0 +1,287 @@
+//! What the comparison of live traffic must show.
+#![deny(clippy::disallowed_methods)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::replay::Green;
+use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running, waiver};
+use crate::evidence::record::Evidence;
+use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
+use crate::gate::record::{EvidenceKind, EvidenceRecord};
+use crate::report::live::LiveReport;
+use crate::stats::{alpha_of_attempt, comparisons_needed, ln_e_certify, ln_e_up, ln_threshold};
+
+const KIND: EvidenceKind = EvidenceKind::Live;
+
+/// Judges all that proxies saw. `green` is what replays of the same core showed.
+pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<'_>) -> Proof {
+    let config = context.config;
+    let runs: Vec<_> = evidence.runs.values().cloned().collect();
+    let from_ms = runs.iter().map(|run| run.started_ms).min().unwrap_or(0);
+    let to_ms = runs.iter().map(|run| run.written_ms).max().unwrap_or(0);
+    let names: BTreeSet<String> = runs
+        .iter()
+        .filter_map(|run| run.core_version.clone())
+        .collect();
+    let silent = runs.iter().filter(|run| run.core_version.is_none()).count();
+    let core: Vec<String> = if silent > 0 {
+        Vec::new()
+    } else {
+        names.into_iter().collect()
+    };
+    let mut criteria = Vec::new();
+    let mut bound = of_running(KIND, source, &core, context);
+    let foreign: Vec<&str> = core
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !context.running.holds(name))
+        .collect();
+    if bound.verdict == Verdict::Pass && !foreign.is_empty() {
+        // Comparisons of an earlier build are mixed in: counts cannot be told apart afterwards.
+        bound.verdict = Verdict::Fail;
+        bound.why = format!(
+            "also holds comparisons of {}, which does not run",
+            foreign.join(", ")
+        );
+        bound.help = Some("begin a new evidence file with each build of core".to_owned());
+    }
+    criteria.push(bound);
+    criteria.push(fresh(
+        KIND,
+        source,
+        to_ms,
+        config.evidence.live_max_age,
+        context.now_ms,
+    ));
+    let hashes: BTreeSet<&str> = runs
+        .iter()
+        .map(|run| run.catalogue_sha256.as_deref().unwrap_or("none"))
+        .collect();
+    criteria.push(of_catalogue(KIND, source, &hashes, context));
+
+    let broken = evidence.broken_records;
+    let cut_off = runs.iter().filter(|run| run.cut_off).count() as u64;
+    let tool = runs.first().map(|run| run.tool.clone()).unwrap_or_default();
+    let report = LiveReport {
+        path: source.into(),
+        evidence,
+    };
+    let totals = report.totals();
+    let asked = totals.sent.saturating_sub(totals.skipped);
+    let lost = totals.lost as f64 / asked.max(1) as f64;
+    let limit = config.compatibility.lost_percent / 100.0;
+    // Each proxy that was killed lost its last second: with a limit of nothing that is too much.
+    let lossy = lost > limit || (limit == 0.0 && broken + cut_off > 0);
+    criteria.push(
+        binding(
+            "live.lossless".to_owned(),
+            source,
+            lossy.then(|| {
+                (
+                    format!(
+                        "{} of {asked} exchanges lost, {broken} records damaged, {cut_off} proxies killed",
+                        totals.lost
+                    ),
+                    "find out why, then begin a new evidence file, or allow it with `compatibility.lost_percent`"
+                        .to_owned(),
+                )
+            }),
+            format!("{} of {asked} exchanges lost", totals.lost),
+        )
+        .value(lost, asked)
+        .limit(limit),
+    );
+
+    let alpha = alpha_of_attempt(config.compatibility.alpha, context.attempt);
+    let shapes = report.evidence.ledger.shapes.len() as u64;
+    let enough = shapes >= config.compatibility.min_shapes;
+    criteria.push(
+        CriterionResult::new(
+            "live.shapes",
+            Weighs::Step,
+            if shapes == 0 {
+                Verdict::NoData
+            } else if enough {
+                Verdict::Pass
+            } else {
+                Verdict::Insufficient
+            },
+        )
+        .source(source)
+        .value(shapes as f64, totals.compared)
+        .limit(config.compatibility.min_shapes as f64)
+        .why(format!("{shapes} different request shapes"))
+        .help("one request sent often is one comparison: let real traffic in"),
+    );
+    criteria.push(rate(
+        "live.total",
+        source,
+        (totals.compared, totals.different),
+        config.compatibility.total_percent / 100.0,
+        alpha,
+    ));
+    let ln_e = ln_e_certify(
+        totals.compared,
+        totals.different,
+        config.compatibility.total_percent / 100.0,
+    );
+
+    let counts: BTreeMap<&str, (u64, u64)> = report
+        .endpoints()
+        .iter()
+        .map(|line| {
+            let tally = &line.record.tally;
+            (line.name, (tally.compared(), tally.different))
+        })
+        .collect();
+    let listed = context.catalogue.map(|catalogue| {
+        catalogue
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.id.as_str())
+            .collect::<BTreeSet<_>>()
+    });
+    let all: BTreeSet<&str> = listed
+        .unwrap_or_default()
+        .into_iter()
+        .chain(counts.keys().copied())
+        .collect();
+    for endpoint in all {
+        let counts = counts.get(endpoint).copied().unwrap_or_default();
+        criteria.push(one_endpoint(
+            endpoint, source, counts, green, alpha, context,
+        ));
+    }
+    criteria.push(not_shrunken(KIND, source, totals.endpoints as u64, context));
+
+    let excused = report
+        .evidence
+        .ledger
+        .endpoints
+        .values()
+        .map(|record| record.rules.len() as u64)
+        .sum();
+    let record = EvidenceRecord {
+        kind: KIND,
+        core,
+        catalogue: context
+            .catalogue
+            .map(|catalogue| catalogue.sha256.clone())
+            .unwrap_or_default(),
+        goldens: None,
+        file: None,
+        n: totals.compared,
+        k: totals.different,
+        distinct: totals.endpoints as u64,
+        excused,
+        from_ms,
+        to_ms,
+        expires_ms: to_ms.saturating_add(config.evidence.live_max_age.millis()),
+        attempt: context.attempt,
+        alpha,
+        ln_e: Some(ln_e.clamp(-1_000.0, 1_000.0)),
+        tool,
+        sha256: String::new(),
+    };
+    let mut proof = Proof {
+        criteria,
+        record: None,
+    };
+    if proof.holds() {
+        proof.record = Some(record.sealed());
+    }
+    proof
+}
+
+/// A mismatch rate that must be proved to be below `limit`.
+fn rate(name: &str, source: &str, (n, k): (u64, u64), limit: f64, alpha: f64) -> CriterionResult {
+    let ln_e = ln_e_certify(n, k, limit);
+    let needed = ln_threshold(alpha);
+    let above = ln_e_up(n, k, limit) >= needed;
+    let (verdict, why) = if n == 0 {
+        (Verdict::NoData, "nothing was compared".to_owned())
+    } else if above {
+        (
+            Verdict::Fail,
+            format!("{k} of {n} differ: more than the limit"),
+        )
+    } else if ln_e >= needed {
+        (
+            Verdict::Pass,
+            format!("{k} of {n} differ: proved to be below the limit"),
+        )
+    } else {
+        (
+            Verdict::Insufficient,
+            format!("{k} of {n} differ: too few to tell"),
+        )
+    };
+    let result = CriterionResult::new(name, Weighs::Step, verdict)
+        .source(source)
+        .value(k as f64 / n.max(1) as f64, n)
+        .limit(limit)
+        .e_value(ln_e, needed)
+        .why(why);
+    match verdict {
+        Verdict::Pass => result,
+        Verdict::Fail => {
+            result.help("look at `verifier report`; explain the differences by rules or mend core")
+        }
+        _ => result.help(match comparisons_needed(n, k, limit, alpha) {
+            Some(more) => format!("{more} more comparisons without a difference"),
+            None => "more comparisons".to_owned(),
+        }),
+    }
+}
+
+/// One endpoint is proved live; or by its replayed cases, where nothing live speaks against them; or
+/// somebody answers for it.
+fn one_endpoint(
+    endpoint: &str,
+    source: &str,
+    (n, k): (u64, u64),
+    green: &Green,
+    alpha: f64,
+    context: &Context<'_>,
+) -> CriterionResult {
+    let name = format!("live.{endpoint}");
+    let limit = context.config.compatibility.endpoint_percent / 100.0;
+    let mut result = rate(&name, source, (n, k), limit, alpha);
+    if result.verdict == Verdict::Pass {
+        return result;
+    }
+    let replayed = green.endpoints.contains(endpoint);
+    let writes = green.writes.contains(endpoint);
+    let seen = !writes || green.writes_verified.contains(endpoint);
+    if replayed && seen && k == 0 {
+        result.verdict = Verdict::Pass;
+        result.why = format!("{}; every replayed case is equal", result.why);
+        result.help = None;
+        return result;
+    }
+    if let Some(waiver) = waiver(endpoint, context) {
+        result.verdict = Verdict::Pass;
+        result.why = format!(
+            "{}; waived until {} by {}: {}",
+            result.why, waiver.expires, waiver.owner, waiver.reason
+        );
+        result.help = None;
+        return result;
+    }
+    if replayed && k > 0 {
+        result.why = format!(
+            "{}, although its replayed cases are equal: live traffic finds more",
+            result.why
+        );
+    } else if replayed && !seen {
+        result.why = format!(
+            "{}; it writes, and no replayed read shows the effect",
+            result.why
+        );
+    }
+    let more = result.help.take().unwrap_or_default();
+    result.help = Some(format!(
+        "{more}; or golden cases that cover it; or `gate.waivers` with an owner and a last day"
+    ));
+    result
+}

@@ -1,0 +1,601 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::replay::{Green, Named};
+use super::*;
+use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Ledger, Run, Shape};
+use crate::gate::config::WaiverConfig;
+use crate::gate::span::Day;
+
+const NOW: i64 = 1_771_588_800_000;
+const BUILD: &str = "build-1";
+
+const CATALOGUE: &str = "
+endpoints:
+  - id: list
+    method: GET
+    path: /rooms
+    description: All rooms
+    expected_status: 200
+  - id: create
+    method: POST
+    path: /rooms
+    description: A new room
+    expected_status: 201
+  - id: silent
+    method: DELETE
+    path: /rooms/1
+    description: No room
+    expected_status: 204
+journeys:
+  - { id: room, cases: [create, list] }
+";
+
+fn today() -> Date {
+    jiff::civil::date(2026, 2, 20)
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue::parse(Path::new("catalogue.yaml"), CATALOGUE, today()).expect("a catalogue")
+}
+
+fn running() -> Running {
+    let mut running = Running::default();
+    running.add("router", [BUILD.to_owned()]);
+    running
+}
+
+/// Judges with everything as it should be but what `change` does to the configuration.
+fn with<T>(change: impl FnOnce(&mut GateConfig), judge: impl FnOnce(&Context<'_>) -> T) -> T {
+    let (catalogue, running) = (catalogue(), running());
+    let mut config = GateConfig::default();
+    change(&mut config);
+    judge(&Context {
+        now_ms: NOW,
+        today: today(),
+        config: &config,
+        catalogue: Some(&catalogue),
+        running: &running,
+        attempt: 1,
+        accepted: &[],
+    })
+}
+
+fn report(change: impl FnOnce(&mut Value)) -> Named<replay::ReplayReport> {
+    let case = |endpoint: &str, method: &str| json!({"endpoint": endpoint, "case": endpoint, "method": method, "state": "equal"});
+    let mut value = json!({
+        "schema": "verifier-report/1",
+        "command": "replay",
+        "tool_version": "1",
+        "catalogue": {"sha256": catalogue().sha256},
+        "core": {"digest": null, "build": BUILD},
+        "goldens_sha256": "g",
+        "started": "2026-02-20T11:00:00Z",
+        "duration_ms": 1000.0,
+        "exit_code": 0,
+        "totals": {"cases": 3, "equal": 3, "different": 0, "findings": 0},
+        "cases": [case("list", "GET"), case("create", "POST"), case("silent", "DELETE")],
+        "goldens_not_from_legacy": [],
+    });
+    change(&mut value);
+    Named {
+        source: "replay.json".to_owned(),
+        sha256: "f".to_owned(),
+        report: serde_json::from_value(value).expect("a report"),
+    }
+}
+
+/// The criteria that do not hold.
+fn failing(proof: &Proof) -> Vec<(String, &'static str)> {
+    proof
+        .criteria
+        .iter()
+        .filter(|result| result.verdict != Verdict::Pass)
+        .map(|result| (result.name.clone(), result.verdict.word()))
+        .collect()
+}
+
+fn replayed(reports: &[Named<replay::ReplayReport>]) -> (Proof, Green) {
+    with(|_| {}, |context| replay::judge(reports, context))
+}
+
+#[test]
+fn a_replay_is_accepted_whole_and_names_what_it_is_bound_to() {
+    let (proof, green) = replayed(&[report(|_| {})]);
+    assert_eq!(failing(&proof), []);
+    let record = proof.record.expect("accepted");
+    assert!(record.is_whole());
+    assert_eq!(
+        (record.core.as_slice(), record.n, record.k),
+        ([BUILD.to_owned()].as_slice(), 3, 0)
+    );
+    assert_eq!(record.goldens.as_deref(), Some("g"));
+    assert_eq!(green.endpoints.len(), 3);
+    let forged = EvidenceRecord { k: 1, ..record };
+    assert!(!forged.is_whole());
+}
+
+#[test]
+fn each_way_a_replay_can_mislead_is_told_by_its_own_name() {
+    type Spoil = fn(&mut Value);
+    let cases: [(&str, Spoil, &str, &str); 14] = [
+        (
+            "another build",
+            |report| report["core"]["build"] = json!("build-0"),
+            "replay.core",
+            "FAIL",
+        ),
+        (
+            "no build",
+            |report| report["core"] = json!({}),
+            "replay.core",
+            "NO_DATA",
+        ),
+        (
+            "old",
+            |report| report["started"] = json!("2026-02-18T11:00:00Z"),
+            "replay.fresh",
+            "FAIL",
+        ),
+        (
+            "from the future",
+            |report| report["started"] = json!("2026-02-20T12:02:00Z"),
+            "replay.fresh",
+            "FAIL",
+        ),
+        (
+            "another catalogue",
+            |report| report["catalogue"]["sha256"] = json!("x"),
+            "replay.catalogue",
+            "FAIL",
+        ),
+        (
+            "foreign goldens",
+            |report| report["goldens_not_from_legacy"] = json!([{}]),
+            "replay.goldens",
+            "FAIL",
+        ),
+        (
+            "another command",
+            |report| report["command"] = json!("compare"),
+            "replay.present",
+            "ERROR",
+        ),
+        (
+            "another schema",
+            |report| report["schema"] = json!("verifier-report/9"),
+            "replay.present",
+            "ERROR",
+        ),
+        (
+            "no time",
+            |report| report["started"] = json!("yesterday"),
+            "replay.present",
+            "ERROR",
+        ),
+        (
+            "totals that are not its own",
+            |report| report["totals"]["equal"] = json!(2),
+            "replay.consistent",
+            "FAIL",
+        ),
+        (
+            "red and yet exit 0",
+            |report| {
+                report["cases"][0]["state"] = json!("different");
+                report["totals"] = json!({"cases": 3, "equal": 2, "different": 1, "findings": 1});
+            },
+            "replay.consistent",
+            "FAIL",
+        ),
+        (
+            "a difference",
+            |report| {
+                report["cases"][0]["state"] = json!("different");
+                report["totals"] = json!({"cases": 3, "equal": 2, "different": 1, "findings": 1});
+                report["exit_code"] = json!(1);
+            },
+            "replay.equal",
+            "FAIL",
+        ),
+        (
+            "a case not run",
+            |report| {
+                report["cases"][1]["state"] = json!("not run");
+                report["totals"] = json!({"cases": 3, "equal": 2, "different": 0, "findings": 0});
+                report["exit_code"] = json!(3);
+            },
+            "replay.equal",
+            "INSUFFICIENT",
+        ),
+        (
+            "a case less",
+            |report| {
+                report["cases"].as_array_mut().expect("cases").pop();
+                report["totals"] = json!({"cases": 2, "equal": 2, "different": 0, "findings": 0});
+            },
+            "replay.complete",
+            "FAIL",
+        ),
+    ];
+    for (name, spoil, criterion, verdict) in cases {
+        let (proof, _) = replayed(&[report(spoil)]);
+        let failing = failing(&proof);
+        assert!(
+            failing.contains(&(criterion.to_owned(), verdict)),
+            "{name}: {failing:?}"
+        );
+        assert!(proof.record.is_none(), "{name}");
+    }
+}
+
+#[test]
+fn a_green_report_does_not_undo_a_red_one_and_less_than_before_is_told() {
+    let red = report(|report| {
+        report["cases"][0]["state"] = json!("different");
+        report["totals"] = json!({"cases": 3, "equal": 2, "different": 1, "findings": 1});
+        report["exit_code"] = json!(1);
+    });
+    let (proof, green) = replayed(&[red, report(|_| {})]);
+    assert!(failing(&proof).contains(&("replay.consistent".to_owned(), "FAIL")));
+    assert!(!green.endpoints.contains("list"));
+    let nothing = with(|_| {}, |context| replay::judge(&[], context));
+    assert!(nothing.0.record.is_none(), "no report is no proof");
+
+    let before = replayed(&[report(|_| {})]).0.record.expect("accepted");
+    let before = EvidenceRecord {
+        distinct: 4,
+        ..before
+    }
+    .sealed();
+    let (catalogue, running, config) = (catalogue(), running(), GateConfig::default());
+    let context = Context {
+        now_ms: NOW,
+        today: today(),
+        config: &config,
+        catalogue: Some(&catalogue),
+        running: &running,
+        attempt: 1,
+        accepted: &[before],
+    };
+    let (proof, _) = replay::judge(&[report(|_| {})], &context);
+    assert_eq!(failing(&proof), [("replay.whole".to_owned(), "FAIL")]);
+}
+
+fn evidence(counts: &[(&str, u64, u64)], change: impl FnOnce(&mut Evidence)) -> Evidence {
+    let endpoints = counts.iter().map(|(name, n, k)| {
+        let tally = EndpointTally {
+            sent: *n,
+            equal: n - k,
+            different: *k,
+            ..EndpointTally::default()
+        };
+        let record = EndpointRecord {
+            tally,
+            ..EndpointRecord::default()
+        };
+        ((*name).to_owned(), record)
+    });
+    let shape = Shape {
+        endpoint: "list".to_owned(),
+        method: "GET".to_owned(),
+        query: Vec::new(),
+        auth: None,
+        media: None,
+        body: Vec::new(),
+    };
+    let run = Run {
+        id: "r".to_owned(),
+        core_version: Some(BUILD.to_owned()),
+        catalogue_sha256: Some(catalogue().sha256),
+        started_ms: NOW - 3_600_000,
+        written_ms: NOW - 1_000,
+        ended_ms: Some(NOW - 1_000),
+        ..Run::default()
+    };
+    let mut evidence = Evidence {
+        runs: [("r".to_owned(), run)].into(),
+        ledger: Ledger {
+            endpoints: endpoints.collect(),
+            shapes: [("s".to_owned(), shape)].into(),
+            ..Ledger::default()
+        },
+        ..Evidence::default()
+    };
+    change(&mut evidence);
+    evidence
+}
+
+const ENOUGH: [(&str, u64, u64); 3] = [("list", 3_000, 0), ("create", 600, 0), ("silent", 600, 0)];
+
+fn compared(evidence: Evidence, green: &Green, change: impl FnOnce(&mut GateConfig)) -> Proof {
+    with(change, |context| {
+        live::judge("live.db", evidence, green, context)
+    })
+}
+
+#[test]
+fn s1_evidence_is_a_count_for_each_endpoint_and_never_a_tick() {
+    let none = Green::default();
+    let proof = compared(evidence(&ENOUGH, |_| {}), &none, |_| {});
+    assert_eq!(failing(&proof), []);
+    assert!(proof.record.is_some());
+    // One comparison each, all equal: a tick at every endpoint, and next to nothing known.
+    let ticks: Vec<_> = ENOUGH.iter().map(|(name, ..)| (*name, 1, 0)).collect();
+    let proof = compared(evidence(&ticks, |_| {}), &none, |_| {});
+    let failing = failing(&proof);
+    for name in ["live.total", "live.list", "live.create", "live.silent"] {
+        assert!(
+            failing.contains(&(name.to_owned(), "INSUFFICIENT")),
+            "{failing:?}"
+        );
+    }
+    let help = proof
+        .criteria
+        .iter()
+        .find(|result| result.name == "live.total")
+        .and_then(|result| result.help.clone());
+    assert_eq!(
+        help.as_deref(),
+        Some("3437 more comparisons without a difference")
+    );
+    // An endpoint that nothing asked for is no better.
+    let proof = compared(evidence(&ENOUGH[..2], |_| {}), &none, |_| {});
+    assert!(self::failing(&proof).contains(&("live.silent".to_owned(), "NO_DATA")));
+}
+
+#[test]
+fn each_way_live_evidence_can_mislead_is_told_by_its_own_name() {
+    type Spoil = fn(&mut Evidence);
+    fn run(evidence: &mut Evidence) -> &mut Run {
+        evidence.runs.get_mut("r").expect("a run")
+    }
+    let cases: [(&str, Spoil, &str, &str); 9] = [
+        (
+            "another build",
+            |evidence| run(evidence).core_version = Some("build-0".to_owned()),
+            "live.core",
+            "FAIL",
+        ),
+        (
+            "no build",
+            |evidence| run(evidence).core_version = None,
+            "live.core",
+            "NO_DATA",
+        ),
+        (
+            "two builds",
+            |evidence| {
+                let other = Run {
+                    core_version: Some("build-0".to_owned()),
+                    ..run(evidence).clone()
+                };
+                evidence.runs.insert("q".to_owned(), other);
+            },
+            "live.core",
+            "FAIL",
+        ),
+        (
+            "old",
+            |evidence| run(evidence).written_ms = NOW - 2 * 86_400_000,
+            "live.fresh",
+            "FAIL",
+        ),
+        (
+            "another catalogue",
+            |evidence| run(evidence).catalogue_sha256 = None,
+            "live.catalogue",
+            "FAIL",
+        ),
+        (
+            "damaged",
+            |evidence| evidence.broken_records = 1,
+            "live.lossless",
+            "FAIL",
+        ),
+        (
+            "killed",
+            |evidence| run(evidence).cut_off = true,
+            "live.lossless",
+            "FAIL",
+        ),
+        (
+            "lost",
+            |evidence| {
+                let list = evidence
+                    .ledger
+                    .endpoints
+                    .get_mut("list")
+                    .expect("an endpoint");
+                list.tally.sent += 5;
+                list.tally.not_compared.insert("queue_full".to_owned(), 5);
+            },
+            "live.lossless",
+            "FAIL",
+        ),
+        (
+            "empty",
+            |evidence| *evidence = Evidence::default(),
+            "live.total",
+            "NO_DATA",
+        ),
+    ];
+    for (name, spoil, criterion, verdict) in cases {
+        let proof = compared(evidence(&ENOUGH, spoil), &Green::default(), |_| {});
+        let failing = failing(&proof);
+        assert!(
+            failing.contains(&(criterion.to_owned(), verdict)),
+            "{name}: {failing:?}"
+        );
+        assert!(proof.record.is_none(), "{name}");
+    }
+}
+
+#[test]
+fn s12_a_write_counts_as_replayed_only_where_a_read_shows_its_effect() {
+    let (_, green) = replayed(&[report(|_| {})]);
+    // `create` is followed by `list` in its journey; nothing reads after `silent`.
+    assert_eq!(green.writes_verified.iter().collect::<Vec<_>>(), ["create"]);
+    let counts = [("list", 3_500, 0), ("create", 1, 0), ("silent", 1, 0)];
+    let proof = compared(evidence(&counts, |_| {}), &green, |_| {});
+    assert_eq!(
+        failing(&proof),
+        [("live.silent".to_owned(), "INSUFFICIENT")]
+    );
+
+    let waiver = |expires: Date| WaiverConfig {
+        endpoint: "silent".to_owned(),
+        reason: "nobody deletes".to_owned(),
+        owner: "Kim".to_owned(),
+        expires: Day(expires),
+    };
+    let waived = |expires| {
+        let waiver = waiver(expires);
+        let proof = compared(evidence(&counts, |_| {}), &green, |config| {
+            config.waivers.push(waiver)
+        });
+        failing(&proof).is_empty()
+    };
+    assert!(waived(today()), "the last day counts");
+    assert!(
+        !waived(jiff::civil::date(2026, 2, 19)),
+        "an old waiver does not"
+    );
+}
+
+#[test]
+fn green_cases_do_not_excuse_what_live_traffic_shows() {
+    let (_, green) = replayed(&[report(|_| {})]);
+    let counts = [("list", 20_000, 0), ("create", 10, 1), ("silent", 600, 0)];
+    let proof = compared(evidence(&counts, |_| {}), &green, |_| {});
+    let [(name, _)] = failing(&proof)[..].to_vec().try_into().expect("one");
+    assert_eq!(name, "live.create");
+    let many = [("list", 20_000, 0), ("create", 100, 60), ("silent", 600, 0)];
+    let proof = compared(evidence(&many, |_| {}), &green, |_| {});
+    assert!(failing(&proof).contains(&("live.create".to_owned(), "FAIL")));
+}
+
+#[test]
+fn a_repeated_attempt_needs_more_than_the_first() {
+    let judged = |attempt| {
+        let (catalogue, running, config) = (catalogue(), running(), GateConfig::default());
+        let context = Context {
+            now_ms: NOW,
+            today: today(),
+            config: &config,
+            catalogue: Some(&catalogue),
+            running: &running,
+            attempt,
+            accepted: &[],
+        };
+        let counts = [("list", 3_400, 0), ("create", 700, 0), ("silent", 700, 0)];
+        failing(&live::judge(
+            "live.db",
+            evidence(&counts, |_| {}),
+            &Green::default(),
+            &context,
+        ))
+    };
+    assert_eq!(judged(1), []);
+    assert!(
+        !judged(3).is_empty(),
+        "ten bad builds must not pass by being many"
+    );
+}
+
+fn tokens(change: impl FnOnce(&mut Value)) -> Named<jwt::JwtFile> {
+    let cells: Vec<Value> = crate::jwt::cell::Check::ALL
+        .iter()
+        .map(|check| json!({"name": check.name(), "check": check.name(), "verdict": "holds"}))
+        .collect();
+    let mut value = json!({
+        "schema": "verifier-jwt/1",
+        "tool_version": "1",
+        "catalogue": {"sha256": catalogue().sha256},
+        "core_identity": {"build": BUILD},
+        "started": "2026-02-20T11:00:00Z",
+        "duration_ms": 1000.0,
+        "exit_code": 0,
+        "totals": {"cells": 5, "fails": 0, "findings": 0},
+        "cells": cells,
+        "not_judged": [],
+        "waived": [],
+    });
+    change(&mut value);
+    Named {
+        source: "jwt.json".to_owned(),
+        sha256: "f".to_owned(),
+        report: serde_json::from_value(value).expect("a report"),
+    }
+}
+
+#[test]
+fn tokens_need_every_check_every_cell_and_an_owner_for_what_is_waived() {
+    type Spoil = fn(&mut Value);
+    let proof = with(|_| {}, |context| jwt::judge(&tokens(|_| {}), context));
+    assert_eq!(failing(&proof), []);
+    assert!(proof.record.is_some());
+    let cases: [(&str, Spoil, &str, &str); 5] = [
+        (
+            "a check not run",
+            |report| {
+                report["cells"].as_array_mut().expect("cells").pop();
+                report["totals"]["cells"] = json!(4);
+            },
+            "jwt.complete",
+            "FAIL",
+        ),
+        (
+            "a cell fails",
+            |report| {
+                report["cells"][0]["verdict"] = json!("fails");
+                report["totals"] = json!({"cells": 5, "fails": 1, "findings": 1});
+                report["exit_code"] = json!(1);
+            },
+            "jwt.holds",
+            "FAIL",
+        ),
+        (
+            "a gap",
+            |report| {
+                report["not_judged"] = json!(["forgery"]);
+                report["exit_code"] = json!(3);
+            },
+            "jwt.holds",
+            "INSUFFICIENT",
+        ),
+        (
+            "waived by nobody",
+            |report| report["waived"] = json!(["forgery"]),
+            "jwt.holds",
+            "INSUFFICIENT",
+        ),
+        (
+            "another build",
+            |report| report["core_identity"]["build"] = json!("build-0"),
+            "jwt.core",
+            "FAIL",
+        ),
+    ];
+    for (name, spoil, criterion, verdict) in cases {
+        let proof = with(|_| {}, |context| jwt::judge(&tokens(spoil), context));
+        let failing = failing(&proof);
+        assert!(
+            failing.contains(&(criterion.to_owned(), verdict)),
+            "{name}: {failing:?}"
+        );
+    }
+    let owned = WaiverConfig {
+        endpoint: "jwt:forgery".to_owned(),
+        reason: "the secret is not ours".to_owned(),
+        owner: "Kim".to_owned(),
+        expires: Day(today()),
+    };
+    let waived = tokens(|report| report["waived"] = json!(["forgery"]));
+    let proof = with(
+        |config| config.waivers.push(owned),
+        |context| jwt::judge(&waived, context),
+    );
+    assert_eq!(failing(&proof), []);
+}

@@ -1,0 +1,550 @@
+//! The one writer: looks, lets [`super::policy`] decide, acts, and records before and after.
+
+mod act;
+mod look;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use look::{Look, Looking, look_once, recipe_of};
+
+use super::actuator::{ActuateError, Actuator, Lease, Reading};
+use super::clock::{Clock, Moment, rfc3339};
+use super::config::GateConfig;
+use super::journal::entry::{Entry, Route, Standing};
+use super::journal::recover::{Found, found};
+use super::journal::{Journal, JournalError};
+use super::notify::{Notice, Notify};
+use super::observe::{Alarms, Kept, Observation};
+use super::policy::{Decision, GateExit};
+use super::proof::Running;
+use super::signal::Signal;
+use super::state::{Aside, State};
+use crate::catalogue::Catalogue;
+
+/// Why a gate could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The router.
+    #[error(transparent)]
+    Router(#[from] ActuateError),
+    /// Another machine's gate is at work.
+    #[error(
+        "another gate is at work ({holder}); end it, or take over with `gate rollback --force`"
+    )]
+    Lease {
+        /// As it calls itself.
+        holder: String,
+    },
+    /// A change did not show in the router.
+    #[error("{what}: the router does not show it: {shown}")]
+    NoEffect {
+        /// The change.
+        what: String,
+        /// What it shows.
+        shown: String,
+    },
+    /// Legacy has nothing that could serve.
+    #[error(
+        "legacy has no instance that is ready: traffic stays at core; start legacy, then `gate rollback`"
+    )]
+    NoLegacy,
+    /// A request that the present state does not allow.
+    #[error("{0}")]
+    NotNow(String),
+}
+
+impl GateError {
+    /// The exit code.
+    pub const fn exit(&self) -> GateExit {
+        match self {
+            Self::Journal(JournalError::Locked { .. } | JournalError::Stolen)
+            | Self::Lease { .. }
+            | Self::Router(ActuateError::Conflict { .. }) => GateExit::Locked,
+            Self::NotNow(_) => GateExit::Usage,
+            Self::Journal(JournalError::File { .. })
+            | Self::Router(_)
+            | Self::NoEffect { .. }
+            | Self::NoLegacy => GateExit::Infrastructure,
+        }
+    }
+}
+
+/// The outside world.
+pub struct Parts {
+    /// The router.
+    pub actuator: Box<dyn Actuator>,
+    /// What is known of live traffic.
+    pub signals: Vec<Box<dyn Signal>>,
+    /// Who is told.
+    pub notify: Option<Box<dyn Notify>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("actuator", &self.actuator.describe())
+            .field("signals", &self.signals.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is judged by, and where.
+#[derive(Debug)]
+pub struct Setup {
+    /// `gate:` of the file.
+    pub config: GateConfig,
+    /// The catalogue, if there is one.
+    pub catalogue: Option<Catalogue>,
+    /// Evidence of live traffic.
+    pub live: Option<PathBuf>,
+    /// A name for this process, for the lock, the lease and the journal.
+    pub who: String,
+}
+
+/// A gate that holds the right to write.
+#[derive(Debug)]
+pub struct Gate {
+    setup: Setup,
+    parts: Parts,
+    journal: Journal,
+    looking: Looking,
+}
+
+const OBSERVATION: &str = "observation.json";
+
+impl Gate {
+    /// Takes the lease, begins a cut-over where there is none, and mends what a crash left. With
+    /// `force` the lease is taken from whoever has it.
+    pub async fn open(
+        setup: Setup,
+        mut parts: Parts,
+        journal: Journal,
+        force: bool,
+    ) -> Result<Self, GateError> {
+        match parts.actuator.lease(&setup.who, force).await? {
+            Lease::Held => {}
+            Lease::Foreign { holder } => return Err(GateError::Lease { holder }),
+        }
+        let now = parts.clock.now();
+        let looking = Looking::new(Observation::begin(now, Alarms::new(&setup.config)), now);
+        let mut gate = Self {
+            setup,
+            parts,
+            journal,
+            looking,
+        };
+        // A journal that was damaged is not begun anew: that would forget what core serves.
+        if gate.standing().run_id.is_empty() && gate.journal.contents().broken.is_none() {
+            gate.begin(1)?;
+        }
+        gate.go_on();
+        Ok(gate)
+    }
+
+    /// Where the cut-over stands.
+    pub fn standing(&self) -> &Standing {
+        self.journal.standing()
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The present moment, by the gate's clock.
+    pub fn now(&self) -> Moment {
+        self.parts.clock.now()
+    }
+
+    /// Between two looks.
+    pub async fn pause(&self) {
+        self.parts
+            .clock
+            .sleep(self.setup.config.tick.duration())
+            .await;
+    }
+
+    /// Gives the right to write back.
+    pub async fn close(mut self) -> Result<(), GateError> {
+        let who = self.setup.who.clone();
+        Ok(self.parts.actuator.release(&who).await?)
+    }
+
+    fn write(&mut self, entry: Entry) -> Result<u64, GateError> {
+        let now = self.parts.clock.now();
+        Ok(self.journal.write(entry, now.wall_ms)?)
+    }
+
+    fn begin(&mut self, attempt: u32) -> Result<(), GateError> {
+        // Random enough to tell two cut-overs apart, and readable.
+        let seed = format!("{}{}{attempt}", self.setup.who, self.now().wall_ms);
+        let run_id = super::record::sha256(seed.as_bytes())[..12].to_owned();
+        self.write(Entry::Begun {
+            run_id,
+            attempt,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+        })?;
+        self.observe_anew();
+        Ok(())
+    }
+
+    /// Number of the line that reached the present state: what an observation belongs to.
+    fn reached_at(&self) -> u64 {
+        let lines = &self.journal.contents().lines;
+        lines
+            .iter()
+            .rev()
+            .find(|line| {
+                matches!(
+                    line.entry,
+                    Entry::Moved { .. } | Entry::Adopted { .. } | Entry::Begun { .. }
+                )
+            })
+            .map_or(0, |line| line.seq)
+    }
+
+    /// Goes on with the observation that an earlier process kept, if it is of the present state.
+    fn go_on(&mut self) {
+        let path = self.journal.folder().join(OBSERVATION);
+        let kept = fs::read(path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let now = self.now();
+        // A window that ends in the future was kept under another clock: it is worth nothing.
+        if let Some(kept) =
+            kept.filter(|kept| kept.seq == self.reached_at() && kept.to_ms <= now.wall_ms)
+        {
+            let from_ms = kept.to_ms;
+            self.looking = Looking::new(Observation::go_on(kept, now), now);
+            self.looking.from_ms = from_ms;
+        }
+    }
+
+    /// What was seen so far outlives a crash; that it cannot be kept only costs time.
+    fn keep(&self) {
+        let kept = self
+            .looking
+            .observation
+            .keep(self.reached_at(), self.looking.at);
+        let path = self.journal.folder().join(OBSERVATION);
+        let fresh = path.with_extension("new");
+        if let Ok(bytes) = serde_json::to_vec(&kept)
+            && fs::write(&fresh, bytes).is_ok()
+        {
+            let _kept = fs::rename(fresh, path);
+        }
+    }
+
+    fn observe_anew(&mut self) {
+        let now = self.now();
+        let alarms = self.looking.observation.alarms.clone();
+        let probes = std::mem::take(&mut self.looking.observation.probes);
+        let identity = self.looking.observation.identity.take();
+        let last = std::mem::take(&mut self.looking.observation.last);
+        self.looking.observation = Observation::begin(now, alarms);
+        self.looking.observation.probes = probes;
+        self.looking.observation.identity = identity;
+        self.looking.observation.last = last;
+    }
+
+    /// Mends what a crash left, as journal and router together say. Returns what was found.
+    pub async fn recover(&mut self) -> Result<Found, GateError> {
+        let reading = self.parts.actuator.read().await?;
+        let what = found(self.standing(), &reading);
+        match &what {
+            Found::Clean => {}
+            Found::FinishRollback => {
+                self.tell("recovery", "a rollback was under way: finishing it", true)
+                    .await;
+                self.finish_rollback().await?;
+            }
+            Found::NeverMade { of } => {
+                self.write(Entry::Dropped {
+                    of: *of,
+                    reason: "the process ended before the change was made".to_owned(),
+                })?;
+            }
+            Found::Made { of, applied } => {
+                let (of, applied) = (*of, *applied);
+                if !applied {
+                    self.write(Entry::Applied {
+                        of,
+                        version: reading.version.clone(),
+                    })?;
+                }
+                self.confirm_open(of).await?;
+                self.finish_transition().await?;
+            }
+            Found::Continue { .. } => self.finish_transition().await?,
+            Found::Drift { reason, restore } => self.drifted(reason.clone(), *restore).await?,
+        }
+        Ok(what)
+    }
+
+    /// The router is not as the gate left it: nothing moves until a person says which holds. Where core
+    /// was given more, its share goes back first.
+    async fn drifted(
+        &mut self,
+        reason: String,
+        restore: Option<super::weight::Weight>,
+    ) -> Result<(), GateError> {
+        let aside = Some(Aside::Drift {
+            reason: reason.clone(),
+        });
+        if self.standing().aside != aside {
+            self.write(Entry::Aside { aside })?;
+            self.tell("drift", &reason, true).await;
+        }
+        if let Some(weight) = restore {
+            let state = self.standing().state;
+            let act = super::actuator::Act::SetWeight { weight };
+            self.carry(act, state, state, 0).await?;
+            self.write(Entry::Moved {
+                from: state,
+                to: state,
+                evidence: String::new(),
+                reason: format!("core's share was raised by hand and went back to {weight}"),
+                before: self.standing().route,
+                after: self.standing().route,
+            })?;
+            self.write(Entry::Aside {
+                aside: Some(Aside::Drift { reason }),
+            })?;
+            self.observe_anew();
+        }
+        Ok(())
+    }
+
+    /// At most one transition.
+    pub async fn step(&mut self) -> Result<Look, GateError> {
+        let who = self.setup.who.clone();
+        if let Lease::Foreign { holder } = self.parts.actuator.lease(&who, false).await? {
+            return Err(GateError::Lease { holder });
+        }
+        if self.standing().state == State::RollingBack
+            || self.standing().open.is_some()
+            || self.standing().under_way.is_some()
+        {
+            self.recover().await?;
+        }
+        let mut look = self.look().await;
+        if let Some((reason, restore)) = look.drift.clone() {
+            self.drifted(reason, restore).await?;
+            look.state = self.standing().state;
+            look.aside.clone_from(&self.standing().aside);
+            return Ok(look);
+        }
+        self.accept(&look)?;
+        match look.decision.clone() {
+            Decision::Advance { to } => {
+                self.clear_aside().await?;
+                self.advance(to, &look).await?;
+            }
+            Decision::Restart { to, reason } => {
+                self.restart(to, &reason).await?;
+            }
+            Decision::RollBack { reason } => self.roll_back(&reason).await?,
+            Decision::Complete => {}
+            Decision::Hold { reason, cause } => {
+                if matches!(self.standing().state, State::RolledBack | State::Aborted) {
+                    self.begin_again(&look)?;
+                } else if cause == super::policy::Cause::Insufficient {
+                    // Waiting is no hold: it is what a step takes.
+                    self.clear_aside().await?;
+                } else {
+                    self.hold(&reason).await?;
+                }
+            }
+        }
+        self.keep();
+        look.reached = self.standing().state;
+        look.aside.clone_from(&self.standing().aside);
+        look.evidence = self.standing().evidence_hash();
+        Ok(look)
+    }
+
+    /// After a rollback another build of core begins anew; the same one does not.
+    fn begin_again(&mut self, look: &Look) -> Result<(), GateError> {
+        let standing = self.standing();
+        let known = !look.running.groups.is_empty();
+        let same = look
+            .running
+            .groups
+            .iter()
+            .any(|(_, names)| names.iter().any(|name| standing.rolled_back.contains(name)));
+        let aborted = standing.state == State::Aborted;
+        if (known && !same) || aborted {
+            let attempt = standing.attempt + u32::from(!aborted);
+            self.begin(attempt)?;
+        }
+        Ok(())
+    }
+
+    async fn hold(&mut self, reason: &str) -> Result<(), GateError> {
+        let name = |reason: &str| reason.split(':').next().unwrap_or_default().to_owned();
+        let known = match &self.standing().aside {
+            Some(Aside::Hold { reason: known }) => name(known) == name(reason),
+            _ => false,
+        };
+        if !known {
+            self.write(Entry::Aside {
+                aside: Some(Aside::Hold {
+                    reason: reason.to_owned(),
+                }),
+            })?;
+            let live = self.standing().state.is_live();
+            self.tell("hold", reason, live).await;
+        }
+        Ok(())
+    }
+
+    async fn clear_aside(&mut self) -> Result<(), GateError> {
+        if self.standing().aside.is_some() {
+            self.write(Entry::Aside { aside: None })?;
+            self.tell("recovery", "nothing holds the cut-over up any more", false)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Writes down evidence that holds and is new. An approval of what was there before ends by it.
+    fn accept(&mut self, look: &Look) -> Result<(), GateError> {
+        let now_ms = self.now().wall_ms;
+        for record in &look.proved {
+            let known = self
+                .standing()
+                .evidence
+                .iter()
+                .find(|known| known.kind == record.kind);
+            let same = known.is_some_and(|known| {
+                known.core == record.core
+                    && known.catalogue == record.catalogue
+                    && known.file == record.file
+                    && known.expires_ms > now_ms
+            });
+            if !same {
+                self.write(Entry::Evidence {
+                    record: record.clone(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Approves the step that waits for a person. `evidence` is the hash that was looked at, or its
+    /// beginning.
+    pub async fn approve(&mut self, evidence: &str) -> Result<State, GateError> {
+        let standing = self.standing();
+        let to = standing
+            .state
+            .next(&self.setup.config.ladder)
+            .filter(|to| super::checks::needs_approval(*to))
+            .ok_or_else(|| {
+                GateError::NotNow(format!(
+                    "nothing waits for an approval at {}",
+                    standing.state
+                ))
+            })?;
+        let hash = standing.evidence_hash();
+        if hash.is_empty() || evidence.len() < 8 || !hash.starts_with(evidence) {
+            return Err(GateError::NotNow(format!(
+                "`{evidence}` is not the evidence that was accepted ({}): look at it with `gate status`",
+                if hash.is_empty() { "none" } else { &hash[..16] }
+            )));
+        }
+        let open: Vec<&str> = self
+            .setup
+            .config
+            .contacts
+            .iter()
+            .filter(|(_, who)| super::config::is_open(who))
+            .map(|(role, _)| role.as_str())
+            .collect();
+        if !open.is_empty() {
+            return Err(GateError::NotNow(format!(
+                "gate.contacts: left open: {}; nobody could be called",
+                open.join(", ")
+            )));
+        }
+        self.write(Entry::Approved { to, evidence: hash })?;
+        self.tell("approval", &format!("{to} approved"), false)
+            .await;
+        Ok(to)
+    }
+
+    /// Takes over what the router shows.
+    pub async fn adopt(&mut self) -> Result<State, GateError> {
+        let reading = self.parts.actuator.read().await?;
+        if !reading.surprises.is_empty() {
+            return Err(GateError::NotNow(format!(
+                "the router cannot be taken over like this: {}",
+                reading.surprises.join("; ")
+            )));
+        }
+        let route = Route::of(&reading);
+        let now = self.standing().state;
+        let state = adopted(now, route);
+        self.write(Entry::Adopted { route, state })?;
+        self.observe_anew();
+        self.tell(
+            "drift",
+            &format!("taken over by hand: {route}, so {state}"),
+            false,
+        )
+        .await;
+        Ok(state)
+    }
+
+    async fn tell(&mut self, kind: &'static str, title: &str, urgent: bool) {
+        let notice = Notice {
+            run_id: self.standing().run_id.clone(),
+            at: rfc3339(self.now().wall_ms),
+            kind,
+            title: format!("{}: {title}", self.standing().state),
+            lines: vec![self.standing().route.to_string()],
+            urgent,
+        };
+        if let Some(notify) = &mut self.parts.notify
+            && let Err(why) = notify.send(&notice).await
+        {
+            // Nothing waits for it: the journal has it.
+            crate::cli::terminal::say(&format!("warning: nobody was told ({why})"));
+        }
+    }
+}
+
+/// The state that a route taken over by hand means.
+fn adopted(now: State, route: Route) -> State {
+    use crate::jwt::cell::Side;
+    match (route.main, route.weight) {
+        (Side::Core, _) if now == State::Soak => State::Soak,
+        (Side::Core, _) => State::Switched,
+        (Side::Legacy, weight) if !weight.is_none() => State::Canary(weight),
+        _ if now.is_live() => State::RolledBack,
+        _ => now,
+    }
+}
+
+/// What runs as core, by router and signals.
+pub fn running(reading: Option<&Reading>, observation: &Observation) -> Running {
+    let mut running = Running::default();
+    if let Some(reading) = reading {
+        running.add("router", reading.core_identities.iter().cloned());
+    }
+    if let Some(told) = &observation.identity
+        && let Ok(names) = &told.seen
+    {
+        running.add(&told.source, names.iter().cloned());
+    }
+    running
+}
+
+#[cfg(test)]
+mod tests;
