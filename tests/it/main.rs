@@ -4,6 +4,7 @@
 mod catalogue;
 mod cli;
 mod explained;
+mod gate;
 mod goldens;
 mod harness;
 mod incumbent;

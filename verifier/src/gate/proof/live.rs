@@ -92,7 +92,11 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         .limit(limit),
     );
 
-    let alpha = alpha_of_attempt(config.compatibility.alpha, context.attempt);
+    // The first build spends all of it; later ones together add less than half as much again.
+    let alpha = match context.attempt {
+        0 | 1 => config.compatibility.alpha,
+        again => alpha_of_attempt(config.compatibility.alpha, again),
+    };
     let shapes = report.evidence.ledger.shapes.len() as u64;
     let enough = shapes >= config.compatibility.min_shapes;
     criteria.push(
@@ -113,15 +117,37 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         .why(format!("{shapes} different request shapes"))
         .help("one request sent often is one comparison: let real traffic in"),
     );
+    // What cannot be told from noise yet is neither equal nor different: it counts as not seen, and a
+    // verdict waits for it.
+    let judged = totals.compared.saturating_sub(totals.undecided);
+    criteria.push(
+        CriterionResult::new(
+            "live.undecided",
+            Weighs::Step,
+            if totals.undecided == 0 {
+                Verdict::Pass
+            } else {
+                Verdict::Insufficient
+            },
+        )
+        .source(source)
+        .value(totals.undecided as f64, totals.compared)
+        .limit(0.0)
+        .why(format!(
+            "{} exchanges cannot be told from noise yet, {} are noise",
+            totals.undecided, totals.noise
+        ))
+        .help("let more pairs with the second legacy come in"),
+    );
     criteria.push(rate(
         "live.total",
         source,
-        (totals.compared, totals.different),
+        (judged, totals.different),
         config.compatibility.total_percent / 100.0,
         alpha,
     ));
     let ln_e = ln_e_certify(
-        totals.compared,
+        judged,
         totals.different,
         config.compatibility.total_percent / 100.0,
     );
@@ -131,7 +157,13 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         .iter()
         .map(|line| {
             let tally = &line.record.tally;
-            (line.name, (tally.compared(), tally.different))
+            (
+                line.name,
+                (
+                    tally.compared().saturating_sub(line.undecided),
+                    line.different,
+                ),
+            )
         })
         .collect();
     let listed = context.catalogue.map(|catalogue| {
@@ -170,7 +202,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
             .unwrap_or_default(),
         goldens: None,
         file: None,
-        n: totals.compared,
+        n: judged,
         k: totals.different,
         distinct: totals.endpoints as u64,
         excused,

@@ -453,7 +453,7 @@ fn s12_a_write_counts_as_replayed_only_where_a_read_shows_its_effect() {
     let waived = |expires| {
         let waiver = waiver(expires);
         let proof = compared(evidence(&counts, |_| {}), &green, |config| {
-            config.waivers.push(waiver)
+            config.waivers.push(waiver);
         });
         failing(&proof).is_empty()
     };
