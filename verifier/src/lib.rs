@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod client;
 pub mod compare;
+pub mod confidence;
 pub mod cutover;
 pub mod decode;
 pub mod evidence;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evalue::{e_bh, ln_e_paired};
 use super::{Cell, Manner, NoiseLedger};
+use crate::stats::{e_bh, ln_e_paired};
 
 /// Share of places that may be flagged wrongly.
 pub const ALPHA: f64 = 0.05;

@@ -8,7 +8,6 @@
 //! in any order.
 
 mod decide;
-mod evalue;
 pub mod learn;
 mod manner;
 

@@ -6,10 +6,12 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::{LiveReport, Side, curl};
+use super::{EndpointLine, LiveReport, Side, curl};
+use crate::confidence::{LIMIT_RATE, together};
 use crate::evidence::noise::Decision;
 use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
 use crate::report::json::SCHEMA;
+use crate::stats::{ALPHA, TARGET_RATE};
 
 /// Writes `report`, indented, with a final line break.
 pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -48,6 +50,12 @@ fn value(report: &LiveReport) -> Value {
             "exchanges_beyond_groups": report.evidence.ledger.beyond_groups(),
             "broken_records": report.evidence.broken_records,
         },
+        "confidence": {
+            "verdict": together(report.endpoints().iter().map(|line| line.assessment().standing)),
+            "alpha": ALPHA,
+            "target_rate": TARGET_RATE,
+            "limit_rate": LIMIT_RATE,
+        },
         "findings": findings,
         "noise": noise(report, Decision::Noise),
         "undecided": noise(report, Decision::Undecided),
@@ -56,6 +64,21 @@ fn value(report: &LiveReport) -> Value {
         "runs": report.evidence.runs.values().collect::<Vec<_>>(),
         "gaps": report.gaps(),
         "warnings": report.warnings(),
+    })
+}
+
+/// What an endpoint's counts prove, and what is missing.
+fn confidence(report: &LiveReport, line: &EndpointLine<'_>) -> Value {
+    let seen = line.assessment();
+    json!({
+        "verdict": seen.standing,
+        "mismatched": seen.mismatched,
+        "ln_e_below_target": seen.ln_e_below_target,
+        "ln_e_above_limit": seen.ln_e_above_limit,
+        "rate_lower": seen.rate.lower,
+        "rate_upper": seen.rate.upper,
+        "comparisons_needed": seen.needed,
+        "seconds_needed": seen.wait(report.span()).map(|wait| wait.as_secs()),
     })
 }
 
@@ -80,6 +103,7 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
             "different": line.different,
             "paired": tally.paired,
             "not_paired": tally.not_paired,
+            "confidence": confidence(report, &line),
             "skipped": line.skipped,
             "lost": line.lost,
             "not_compared": tally.not_compared,

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
+use crate::confidence::{Assessment, assess};
 use crate::evidence::noise::{Cell, Decision, Decisions};
 use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Run, Sample};
 use crate::severity::Severity;
@@ -92,7 +93,22 @@ pub struct LiveTotals {
     pub paired: u64,
 }
 
+impl EndpointLine<'_> {
+    /// What its counts prove.
+    pub fn assessment(&self) -> Assessment {
+        assess(self.record.tally.compared(), self.different, self.undecided)
+    }
+}
+
 impl LiveReport {
+    /// How long the evidence was gathered for, from the first start to the last write.
+    pub fn span(&self) -> Duration {
+        let runs = || self.evidence.runs.values();
+        let first = runs().map(|run| run.started_ms).min().unwrap_or(0);
+        let last = runs().map(|run| run.written_ms).max().unwrap_or(0);
+        Duration::from_millis(u64::try_from(last.saturating_sub(first)).unwrap_or(0))
+    }
+
     /// Whether some proxy is still adding to it.
     pub fn is_live(&self) -> bool {
         self.evidence

@@ -81,12 +81,15 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         ("different", 12),
         ("skipped", 12),
         ("lost", 12),
+        ("verdict", 8),
+        ("still needed", 14),
         ("legacy p50 / p99", 22),
         ("core p50 / p99", 22),
         ("not compared", 80),
     ]);
     for line in report.endpoints() {
         let tally = &line.record.tally;
+        let seen = line.assessment();
         let both = |histogram| {
             format!(
                 "{} / {}",
@@ -109,6 +112,9 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             line.different.to_string(),
             line.skipped.to_string(),
             line.lost.to_string(),
+            seen.standing.text().to_owned(),
+            seen.needed
+                .map_or_else(|| "-".to_owned(), |needed| needed.to_string()),
             both(&tally.reference_latency),
             both(&tally.candidate_latency),
             reasons.join(", "),

@@ -1,0 +1,160 @@
+//! What the counts of an endpoint prove, and how much is missing until they prove something.
+
+#![deny(clippy::disallowed_methods)]
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{
+    ALPHA, Interval, TARGET_RATE, comparisons_needed, confidence_sequence, decided, ln_e_certify,
+    ln_e_up,
+};
+
+/// A mismatch rate above this is a failure, unless said otherwise: one in a hundred.
+pub const LIMIT_RATE: f64 = 0.01;
+
+/// What may be said. Never decided by a bare count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The mismatch rate is below the target, at the accepted share of wrong decisions.
+    Proven,
+    /// The mismatch rate is above the limit, likewise.
+    Failing,
+    /// Neither is shown.
+    NotYet,
+    /// Nothing was compared.
+    NoData,
+}
+
+impl Standing {
+    /// The word of the reports.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Failing => "failing",
+            Self::NotYet => "not yet",
+            Self::NoData => "no data",
+        }
+    }
+}
+
+/// The evidence of one endpoint, weighed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assessment {
+    /// Exchanges with a verdict.
+    pub compared: u64,
+    /// Of these, with a difference that is not shown to be noise.
+    pub mismatched: u64,
+    /// `ln E` for "the mismatch rate is below [`TARGET_RATE`]".
+    pub ln_e_below_target: f64,
+    /// `ln E` for "the mismatch rate is above [`LIMIT_RATE`]", from findings alone.
+    pub ln_e_above_limit: f64,
+    /// The mismatch rates that are not ruled out, however often one looks.
+    pub rate: Interval,
+    /// Comparisons without a mismatch until it is proven; `None` beyond counting.
+    pub needed: Option<u64>,
+    /// What may be said.
+    pub standing: Standing,
+}
+
+/// Weighs `compared` exchanges. A difference that may still turn out to be noise (`undecided`) counts
+/// against a proof, and is no failure.
+pub fn assess(compared: u64, different: u64, undecided: u64) -> Assessment {
+    let different = different.min(compared);
+    let mismatched = different.saturating_add(undecided).min(compared);
+    let ln_e_below_target = ln_e_certify(compared, mismatched, TARGET_RATE);
+    let ln_e_above_limit = ln_e_up(compared, different, LIMIT_RATE);
+    let standing = if compared == 0 {
+        Standing::NoData
+    } else if decided(ln_e_above_limit, ALPHA) {
+        Standing::Failing
+    } else if decided(ln_e_below_target, ALPHA) {
+        Standing::Proven
+    } else {
+        Standing::NotYet
+    };
+    Assessment {
+        compared,
+        mismatched,
+        ln_e_below_target,
+        ln_e_above_limit,
+        rate: confidence_sequence(compared, mismatched, ALPHA),
+        needed: comparisons_needed(compared, mismatched, TARGET_RATE, ALPHA),
+        standing,
+    }
+}
+
+impl Assessment {
+    /// How long the missing comparisons take if they come as the `compared` ones did over `span`.
+    /// `None` where that cannot be told.
+    pub fn wait(&self, span: Duration) -> Option<Duration> {
+        let needed = self.needed?;
+        if self.compared == 0 || span.is_zero() {
+            return None;
+        }
+        let seconds = span.as_secs_f64() / self.compared as f64 * needed as f64;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+/// All endpoints together: proven only if each is, since one that breaks suffices to break a client.
+pub fn together(standings: impl IntoIterator<Item = Standing>) -> Standing {
+    let mut all = None;
+    for standing in standings {
+        all = Some(match (all, standing) {
+            (Some(Standing::Failing), _) | (_, Standing::Failing) => Standing::Failing,
+            (None, first) => first,
+            (Some(so_far), next) if so_far == next => next,
+            _ => Standing::NotYet,
+        });
+    }
+    all.unwrap_or(Standing::NoData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_needs_evidence_and_says_how_much_is_missing() {
+        for (compared, different, undecided, standing, needed) in [
+            (0, 0, 0, Standing::NoData, Some(3_440)),
+            (40, 0, 0, Standing::NotYet, Some(3_400)),
+            (3_439, 0, 0, Standing::NotYet, Some(1)),
+            (3_440, 0, 0, Standing::Proven, Some(0)),
+            (3_440, 0, 1, Standing::NotYet, Some(7_798 - 3_440)),
+            (7_798, 1, 0, Standing::Proven, Some(0)),
+        ] {
+            let seen = assess(compared, different, undecided);
+            assert_eq!(
+                (seen.standing, seen.needed),
+                (standing, needed),
+                "{compared}"
+            );
+        }
+        assert_eq!(assess(500, 30, 0).standing, Standing::Failing);
+        assert_eq!(
+            assess(500, 0, 30).standing,
+            Standing::NotYet,
+            "it may be noise"
+        );
+        let wait = assess(344, 0, 0).wait(Duration::from_secs(344));
+        assert_eq!(wait, Some(Duration::from_secs(3_096)));
+    }
+
+    #[test]
+    fn one_endpoint_that_fails_or_is_open_decides_for_all() {
+        use Standing::{Failing, NoData, NotYet, Proven};
+        for (all, standing) in [
+            (vec![], NoData),
+            (vec![Proven, Proven], Proven),
+            (vec![Proven, NoData], NotYet),
+            (vec![NotYet, Failing, Proven], Failing),
+            (vec![NoData, NoData], NoData),
+        ] {
+            assert_eq!(together(all.clone()), standing, "{all:?}");
+        }
+    }
+}
