@@ -200,6 +200,7 @@ impl AdminState {
         status["endpoints"] = json!(endpoints);
         status["groups"] = json!(groups);
         status["exchanges_beyond_groups"] = json!(self.findings.more());
+        status["ids"] = json!(self.settings.ids.as_ref().map(|ids| ids.counts()));
         status["second_answers"] = json!(self.second_answers);
         format!("{status:#}\n")
     }

@@ -30,6 +30,15 @@ pub(crate) enum RequestBody {
 }
 
 impl RequestBody {
+    /// A body that was written anew for core, with its length.
+    pub(crate) fn whole(body: Bytes) -> Self {
+        let sized = Some(body.len() as u64);
+        Self::Copied {
+            chunks: [body].into(),
+            sized,
+        }
+    }
+
     /// A whole copy for core, framed as the client framed it.
     pub(crate) fn copied(chunks: &Chunks, announced: bool) -> Self {
         let sized = announced.then_some(chunks.len() as u64);

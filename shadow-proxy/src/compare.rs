@@ -17,6 +17,7 @@ use verifier::verdict::{Outcome, Verdict, judge};
 use crate::capture::Chunks;
 use crate::counters::{Reason, Ticket};
 use crate::evidence::EvidenceWriter;
+use crate::ids::{Ids, Read};
 use crate::lane::Settings;
 use crate::sink::{Pair, Side};
 use crate::twin::Second;
@@ -87,6 +88,8 @@ pub(crate) struct Comparer {
     twin_origin: Option<String>,
     /// Longest body that is compared, decoded.
     max_answer_bytes: usize,
+    /// Both sides' ids, where core has a database of its own.
+    ids: Option<Arc<Ids>>,
     findings: Arc<Findings>,
     evidence: Option<EvidenceWriter>,
 }
@@ -102,6 +105,7 @@ impl Comparer {
             rules,
             reference_origin: settings.legacy.origin(),
             candidate_origin: settings.core.origin(),
+            ids: settings.ids.clone(),
             twin_origin: settings.twin.as_ref().map(|(address, _)| address.origin()),
             max_answer_bytes: settings.shadow.max_answer_bytes,
             findings,
@@ -128,7 +132,8 @@ impl Comparer {
         let endpoint = ticket.endpoint().name().to_owned();
         let raced = pair.raced;
         let both = (pair.reference.status, pair.candidate.status);
-        let exchange = self.exchange(&endpoint, &pair);
+        let mut exchange = self.exchange(&endpoint, &pair);
+        let ids = self.read_ids(&mut exchange);
         let twin = pair.twin.take();
         let (request, request_body) = (pair.head.headers, pair.request_body);
         drop((pair.reference, pair.candidate));
@@ -137,10 +142,13 @@ impl Comparer {
             return;
         }
         let verdict = self.judge(&exchange).filter(is_conclusive);
-        let Some(verdict) = verdict else {
+        let Some(mut verdict) = verdict else {
             ticket.not_compared(Reason::Inconclusive);
             return;
         };
+        if let Some(ids) = &ids {
+            ids.judge(&mut verdict);
+        }
         let twin = twin.and_then(|twin| self.against_twin(&exchange, twin));
         if verdict.outcome == Outcome::Mismatch {
             let statuses = statuses(both.0.as_u16(), both.1.as_u16());
@@ -191,6 +199,16 @@ impl Comparer {
         } else {
             too_far(&exchange.candidate).then_some(Reason::CoreTooLarge)
         }
+    }
+
+    /// What both answers say of ids; core's are replaced by legacy's.
+    fn read_ids(&mut self, exchange: &mut Exchange) -> Option<Read> {
+        let ids = self.ids.as_ref()?;
+        let read = catch_unwind(AssertUnwindSafe(|| ids.read(exchange))).ok()?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.ids(&read.pairs);
+        }
+        Some(read)
     }
 
     /// Bodies are hostile until proved otherwise: a fault that one of them finds in the comparison must

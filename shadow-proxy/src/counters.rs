@@ -52,6 +52,8 @@ pub enum Reason {
     CoreTooLarge,
     /// As many exchanges as allowed are waiting to be compared.
     CompareQueueFull,
+    /// It is about an object whose id at core is unknown.
+    UnmappedId,
     /// It differed while a write was under way, which may have come between the two answers.
     WriteRace,
     /// No verdict was possible.
@@ -62,7 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their labels' first use.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SampledOut,
         Self::Write,
         Self::WriteAccepted,
@@ -81,6 +83,7 @@ impl Reason {
         Self::CoreTimeout,
         Self::CoreTooLarge,
         Self::CompareQueueFull,
+        Self::UnmappedId,
         Self::WriteRace,
         Self::Inconclusive,
         Self::Shutdown,
@@ -107,6 +110,7 @@ impl Reason {
             Self::CoreTimeout => "core_timeout",
             Self::CoreTooLarge => "core_too_large",
             Self::CompareQueueFull => "compare_queue_full",
+            Self::UnmappedId => "unmapped_id",
             Self::WriteRace => "write_race",
             Self::Inconclusive => "inconclusive",
             Self::Shutdown => "shutdown",

@@ -15,6 +15,7 @@ use verifier::evidence::redact::{Marks, Redactor};
 use verifier::evidence::store::{Found, SqliteRecorder, StoreError};
 use verifier::evidence::{Flushed, Judged, Recorder as _};
 use verifier::exchange::Exchange;
+use verifier::ids::Aligned;
 use verifier::verdict::Verdict;
 
 use crate::config::{Config, without_user};
@@ -137,6 +138,13 @@ impl EvidenceWriter {
     /// Takes a pairing in.
     pub(crate) fn pair(&mut self, paired: &Paired<'_>) {
         self.recorder.pair(paired);
+    }
+
+    /// Takes pairs of ids in.
+    pub(crate) fn ids(&mut self, pairs: &[Aligned]) {
+        if !pairs.is_empty() {
+            self.recorder.ids(pairs);
+        }
     }
 
     /// Writes a batch if one is due. Cheap when not.

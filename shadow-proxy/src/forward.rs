@@ -226,6 +226,11 @@ async fn answer(
                     since,
                     // Anywhere else it ends here: with its status legacy has done its work.
                     write: if action == Action::Copy { write } else { None },
+                    turn: lane
+                        .settings
+                        .ids
+                        .as_ref()
+                        .map(|ids| ids.turn(checked.write && action == Action::Copy)),
                 },
             );
             copy

@@ -18,6 +18,7 @@ use crate::config::ShadowConfig;
 use crate::counters::{Counters, Endpoints, Reason, Ticket};
 use crate::forward::SendError;
 use crate::framing::Limits;
+use crate::ids::Ids;
 use crate::race::WriteClock;
 use crate::route::Routes;
 use crate::sample::Share;
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) core_links: LinkLimits,
     /// Who gives second answers of legacy, and to which share of requests.
     pub(crate) twin: Option<(Arc<Address>, Share)>,
+    /// Both sides' ids, where core has a database of its own.
+    pub(crate) ids: Option<Arc<Ids>>,
     pub(crate) tls: Option<Acceptor>,
     /// Whether evidence is kept.
     pub(crate) evidence: bool,

@@ -15,6 +15,7 @@ pub mod counters;
 pub mod evidence;
 mod forward;
 pub mod framing;
+mod ids;
 mod lane;
 mod listen;
 mod mirror;

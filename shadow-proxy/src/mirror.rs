@@ -17,6 +17,7 @@ use crate::body::RequestBody;
 use crate::capture::{Capture, Chunks, End};
 use crate::counters::{Reason, Ticket};
 use crate::forward::{self, Head, SendError};
+use crate::ids::Turn;
 use crate::lane::Lane;
 use crate::race::{Began, Write};
 use crate::sink::{Pair, Side};
@@ -83,6 +84,8 @@ pub(crate) struct Job {
     pub(crate) since: Option<Began>,
     /// Of a write that core gets too: until then core's data are behind legacy's.
     pub(crate) write: Option<Write>,
+    /// Its place among the requests that core gets, where both sides have ids of their own.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// One of the lane's places for exchanges with core, given back when dropped.
@@ -125,9 +128,14 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
         // Boxed, because it is rare and would make every task as large as its own.
         (Action::Probe | Action::Copy, _) => Box::pin(probe(lane, &job)).await,
     };
-    let Job { ticket, write, .. } = *job;
+    let Job {
+        ticket,
+        write,
+        turn,
+        ..
+    } = *job;
     // Core has what legacy has, or never will.
-    drop(write);
+    drop((write, turn));
     let pair = match outcome {
         Ok(pair) => pair,
         Err(reason) => {
@@ -138,7 +146,8 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
     };
     lane.core_answered();
     // Cheaper here than a hand-over: most pairs end with one comparison of bytes.
-    if pair.plainly_equal() && !lane.is_new_request(&ticket, &pair) {
+    let plain = lane.settings.ids.is_none() && pair.plainly_equal();
+    if plain && !lane.is_new_request(&ticket, &pair) {
         if let Some(twin) = pair.twin {
             twin.paired();
         }
@@ -169,6 +178,9 @@ async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pa
             (request, false)
         }
     };
+    if job.turn.is_some() {
+        return Box::pin(copy_with_ids(lane, job, passing, request, request_body)).await;
+    }
     let (ticket, head) = (&job.ticket, &job.head);
     // A read without a body, which `since` marks: nothing else may be sent twice to legacy.
     let (core, twin) = if lane.twin.is_some() && job.since.is_some() && repeat {
@@ -197,6 +209,72 @@ async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pa
             body,
             took: job.took,
         },
+        candidate: core,
+        twin,
+    }))
+}
+
+/// Sends core the same request with its own ids, in its turn, and learns from what a write gave out.
+async fn copy_with_ids(
+    lane: &Rc<Lane>,
+    job: &mut Job,
+    passing: Capture,
+    mut request: RequestBody,
+    request_body: Option<Chunks>,
+) -> Result<Box<Pair>, Reason> {
+    let (Some(ids), Some(turn)) = (lane.settings.ids.as_deref(), &job.turn) else {
+        return Err(Reason::Inconclusive);
+    };
+    ids.wait(turn).await;
+    let (ticket, name) = (&job.ticket, job.ticket.endpoint().name());
+    let mut head = ids.head(name, &job.head)?;
+    let repeat = request_body.is_none();
+    if let Some(body) = &request_body
+        && let Some(body) = ids.body(name, &body.joined())?
+    {
+        if head.headers.contains_key(header::CONTENT_LENGTH) {
+            head.headers
+                .insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        request = RequestBody::whole(body);
+    }
+    let (core, twin) = if lane.twin.is_some() && job.since.is_some() && repeat {
+        let core = ask(lane, &lane.core, &head, request, repeat);
+        tokio::join!(core, second(lane, ticket, &job.head))
+    } else {
+        (ask(lane, &lane.core, &head, request, repeat).await, None)
+    };
+    let body = in_time(lane.settings.shadow.timeout(), passing.whole())
+        .await
+        .map_err(|end| match end {
+            End::TooLarge => Reason::LegacyTooLarge,
+            End::NoRoom => Reason::OutOfMemoryBudget,
+            End::Open | End::Broken | End::Whole => Reason::LegacyIncomplete,
+        });
+    let (core, reference) = match (core, body) {
+        (Err(reason), Err(_)) | (Ok(_), Err(reason)) => return Err(reason),
+        (core, Ok(body)) => {
+            let side = Side {
+                status: job.status,
+                headers: mem::take(&mut job.headers),
+                body,
+                took: job.took,
+            };
+            (core, side)
+        }
+    };
+    if job.since.is_none() {
+        let made = job.head.method == Method::POST;
+        ids.learn_write(name, made, &reference, core.as_ref().ok());
+    }
+    let core = core?;
+    ticket.core_took(core.took);
+    let clock = &lane.settings.write_clock;
+    Ok(Box::new(Pair {
+        raced: job.since.is_some_and(|since| clock.raced(since)),
+        head: mem::take(&mut job.head),
+        request_body,
+        reference,
         candidate: core,
         twin,
     }))

@@ -21,6 +21,7 @@ use crate::config::{
 };
 use crate::counters::Counters;
 use crate::evidence::{EvidenceError, EvidenceWriter};
+use crate::ids::Ids;
 use crate::lane::{Lane, Settings};
 use crate::listen;
 use crate::route::Routes;
@@ -91,7 +92,8 @@ impl Proxy {
             }
             None => (Routes::default(), Rules::default()),
         };
-        let settings = Arc::new(settings(config, Arc::new(routes))?);
+        let ids = Ids::new(config, catalogue.as_ref());
+        let settings = Arc::new(settings(config, Arc::new(routes), ids)?);
         let listener = bind(config.listen)?;
         let admin_listener = bind(config.admin)?;
         let (listen, admin) = (listener.local_addr()?, admin_listener.local_addr()?);
@@ -225,7 +227,11 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     open().map_err(|source| StartError::Listen { address, source })
 }
 
-fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigError> {
+fn settings(
+    config: &Config,
+    routes: Arc<Routes>,
+    ids: Option<Arc<Ids>>,
+) -> Result<Settings, ConfigError> {
     let legacy = address("legacy", config.legacy.as_deref(), &config.legacy_link)?;
     let core = address("core", config.core.as_deref(), &config.core_link)?;
     // Keyed by the system's randomness, so that no two processes share a name.
@@ -267,6 +273,7 @@ fn settings(config: &Config, routes: Arc<Routes>) -> Result<Settings, ConfigErro
         core: Arc::new(core),
         core_links: link_limits(&config.core_link),
         twin,
+        ids,
         tls: config
             .tls
             .as_ref()

@@ -8,6 +8,7 @@ mod gate;
 mod goldens;
 mod harness;
 mod incumbent;
+mod own_ids;
 mod record;
 mod replay;
 mod shared_database;

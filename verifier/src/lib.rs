@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod exchange;
 pub mod gate;
 pub mod golden;
+pub mod ids;
 pub mod json;
 pub mod jwt;
 pub mod normalise;

@@ -197,11 +197,13 @@ pub enum Kind {
     Header,
     /// The same value in another form.
     Format,
+    /// The id of another object than the one it was known to belong to.
+    IdConflict,
 }
 
 impl Kind {
     /// Every kind, in the order reports list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Status,
         Self::FieldAdded,
         Self::FieldRemoved,
@@ -210,6 +212,7 @@ impl Kind {
         Self::Order,
         Self::Header,
         Self::Format,
+        Self::IdConflict,
     ];
 
     /// Its name in reports and rules.
@@ -223,6 +226,7 @@ impl Kind {
             Self::Order => "order",
             Self::Header => "header",
             Self::Format => "format",
+            Self::IdConflict => "id conflict",
         }
     }
 }

@@ -11,6 +11,7 @@ mod framing;
 mod legacy_faults;
 mod memory;
 mod noise;
+mod own_ids;
 mod recovery;
 mod secrets;
 mod shadow;

@@ -1,5 +1,6 @@
 //! `verifier evidence`: put evidence together, hand it on, forget it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -8,9 +9,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Exit;
-use super::terminal::to_stdout;
-use crate::evidence::record::Evidence;
+use super::terminal::{say, to_stdout};
+use crate::evidence::record::{Evidence, IdPair};
 use crate::evidence::store;
+use crate::report::table::Table;
 
 /// Merge, export and prune the evidence of live traffic.
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,15 @@ enum Action {
         /// The evidence
         #[arg(long, value_name = "FILE")]
         evidence: PathBuf,
+    },
+    /// List which id of legacy is which of core, with how often they were seen together
+    Ids {
+        /// The evidence
+        #[arg(value_name = "FILE")]
+        evidence: PathBuf,
+        /// As CSV: `type,legacy,core,seen,conflict`, for the migration of data
+        #[arg(long)]
+        csv: bool,
     },
     /// Forget runs and examples that are older
     Prune {
@@ -64,6 +75,21 @@ impl EvidenceArgs {
             Action::Export { evidence } => {
                 let evidence = store::read(&evidence)?;
                 to_stdout(|out| export(&evidence, out))?;
+            }
+            Action::Ids { evidence, csv } => {
+                let evidence = store::read(&evidence)?;
+                let rows = id_rows(&evidence);
+                if rows.is_empty() {
+                    say("no ids in the evidence: they are learnt with write policy `mirror`");
+                    return Ok(Exit::Incomplete);
+                }
+                to_stdout(|out| {
+                    if csv {
+                        ids_csv(&rows, out)
+                    } else {
+                        ids_text(&rows, out)
+                    }
+                })?;
             }
             Action::Prune {
                 evidence,
@@ -112,7 +138,67 @@ fn export(evidence: &Evidence, out: &mut dyn io::Write) -> io::Result<()> {
     lines(out, "shape", &evidence.ledger.shapes)?;
     lines(out, "cell", &evidence.ledger.noise.cells)?;
     lines(out, "mix", &evidence.ledger.noise.mixes)?;
-    lines(out, "mixed", &evidence.ledger.noise.mixed)
+    lines(out, "mixed", &evidence.ledger.noise.mixed)?;
+    lines(out, "id", &evidence.ledger.ids)
+}
+
+/// Pairs of ids in the order of type and legacy's id, each with whether another pair contradicts it.
+fn id_rows(evidence: &Evidence) -> Vec<(&IdPair, bool)> {
+    let pairs = || evidence.ledger.ids.values();
+    let mut sides: BTreeMap<(&str, bool, &str), u64> = BTreeMap::new();
+    for pair in pairs() {
+        *sides.entry((&pair.kind, false, &pair.legacy)).or_default() += 1;
+        *sides.entry((&pair.kind, true, &pair.core)).or_default() += 1;
+    }
+    let mut rows: Vec<(&IdPair, bool)> = pairs()
+        .map(|pair| {
+            let twice = |core, id| sides.get(&(pair.kind.as_str(), core, id)) > Some(&1);
+            (
+                pair,
+                twice(false, pair.legacy.as_str()) || twice(true, pair.core.as_str()),
+            )
+        })
+        .collect();
+    // Numbers in their order.
+    rows.sort_by_key(|(pair, _)| (&pair.kind, pair.legacy.len(), &pair.legacy, &pair.core));
+    rows
+}
+
+/// Types hold no comma and no quote; ids neither.
+fn ids_csv(rows: &[(&IdPair, bool)], out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "type,legacy,core,seen,conflict")?;
+    for (pair, conflict) in rows {
+        let (kind, seen) = (&pair.kind, pair.seen);
+        writeln!(
+            out,
+            "{kind},{},{},{seen},{conflict}",
+            pair.legacy, pair.core
+        )?;
+    }
+    Ok(())
+}
+
+fn ids_text(rows: &[(&IdPair, bool)], out: &mut dyn io::Write) -> io::Result<()> {
+    let mut table = Table::new(&[
+        ("type", 30),
+        ("legacy", 40),
+        ("core", 40),
+        ("seen", 10),
+        ("", 10),
+    ]);
+    for (pair, conflict) in rows {
+        table.push(vec![
+            pair.kind.clone(),
+            pair.legacy.clone(),
+            pair.core.clone(),
+            pair.seen.to_string(),
+            if *conflict { "conflict" } else { "" }.to_owned(),
+        ]);
+    }
+    for line in table.lines() {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
 }
 
 /// An age in milliseconds.

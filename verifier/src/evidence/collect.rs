@@ -7,13 +7,14 @@ use std::mem;
 use super::Judged;
 use super::noise::{NoiseChanges, Paired};
 use super::record::{
-    EndpointTally, Group, GroupKey, Ledger, MAX_SAMPLE_BODY, MAX_SHAPES, RelationText, Sample,
-    Shape, StatusPair, StoredAnswer, StoredRequest,
+    EndpointTally, Group, GroupKey, IdPair, Ledger, MAX_IDS, MAX_SAMPLE_BODY, MAX_SHAPES,
+    RelationText, Sample, Shape, StatusPair, StoredAnswer, StoredRequest,
 };
 use super::redact::class::{Origin, is_plain_name};
 use super::redact::{Redactor, plain_place, relation_text};
 use crate::decode::{codings, decode};
 use crate::exchange::Observation;
+use crate::ids::Aligned;
 use crate::json::{Document, JsonType};
 use crate::normalise::personal;
 use crate::relation::{FormatClass, Relation, format_class};
@@ -31,6 +32,7 @@ pub(super) struct Changes {
     pub(super) groups: BTreeSet<String>,
     pub(super) shapes: BTreeSet<String>,
     pub(super) noise: NoiseChanges,
+    pub(super) ids: BTreeSet<String>,
     /// Bytes of new examples, roughly.
     pub(super) bytes: usize,
 }
@@ -41,6 +43,7 @@ impl Changes {
             && self.groups.is_empty()
             && self.shapes.is_empty()
             && self.noise.is_empty()
+            && self.ids.is_empty()
     }
 }
 
@@ -106,6 +109,29 @@ impl Collector {
     /// Takes the pairing of a request in. It holds no value of either answer.
     pub fn pair(&mut self, paired: &Paired<'_>) {
         self.ledger.noise.observe(paired, &mut self.changes.noise);
+    }
+
+    /// Takes ids in that were seen to belong together. Only what has the form of an id is one, so none is
+    /// a person's.
+    pub fn ids(&mut self, pairs: &[Aligned]) {
+        for pair in pairs {
+            let new = IdPair {
+                kind: plain_place(&pair.kind),
+                legacy: pair.legacy.clone(),
+                core: pair.core.clone(),
+                seen: 0,
+            };
+            let id = new.id();
+            let ids = &mut self.ledger.ids;
+            let beyond = ids.last_key_value().is_some_and(|(last, _)| *last < id);
+            if ids.len() >= MAX_IDS && beyond {
+                continue;
+            }
+            let kept = ids.entry(id.clone()).or_insert(new);
+            kept.seen = kept.seen.saturating_add(1);
+            self.changes.ids.insert(id);
+        }
+        self.changes.ids.extend(self.ledger.bound_ids());
     }
 
     /// Takes one exchange in. Nothing of it is kept in clear that the redactor does not allow.

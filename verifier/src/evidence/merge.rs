@@ -10,8 +10,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::record::{
-    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Ledger, MAX_GROUPS, MAX_SAMPLES,
-    MAX_SHAPES, Sample,
+    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Ledger, MAX_GROUPS, MAX_IDS,
+    MAX_SAMPLES, MAX_SHAPES, Sample,
 };
 use crate::severity::Severity;
 
@@ -81,6 +81,15 @@ impl Ledger {
         self.shapes.extend(other.shapes);
         self.shapes_cut |= other.shapes_cut;
         self.noise.merge(other.noise);
+        for (id, pair) in other.ids {
+            match self.ids.get_mut(&id) {
+                Some(kept) => add(&mut kept.seen, pair.seen),
+                None => {
+                    self.ids.insert(id, pair);
+                }
+            }
+        }
+        self.bound_ids();
         self.bound();
     }
 
@@ -105,6 +114,15 @@ impl Ledger {
                 dropped.shapes.push(id);
             }
             self.shapes_cut = true;
+        }
+        dropped
+    }
+
+    /// Drops pairs of ids beyond the bound and returns what they were.
+    pub(super) fn bound_ids(&mut self) -> Vec<String> {
+        let mut dropped = Vec::new();
+        while self.ids.len() > MAX_IDS {
+            dropped.extend(self.ids.pop_last().map(|(id, _)| id));
         }
         dropped
     }

@@ -23,6 +23,7 @@ use record::{EndpointTally, Evidence, Run};
 use redact::Redactor;
 
 use crate::exchange::Exchange;
+use crate::ids::Aligned;
 use crate::verdict::Verdict;
 
 /// One exchange with its verdict, in clear.
@@ -50,6 +51,9 @@ pub trait Recorder: Send {
 
     /// Takes the pairing of a request in that a second legacy was asked as well, or could have been.
     fn pair(&mut self, paired: &Paired<'_>);
+
+    /// Takes ids in that were seen to belong together.
+    fn ids(&mut self, pairs: &[Aligned]);
 
     /// Sets an endpoint's counts since the start of the run; they replace what was set before.
     fn tally(&mut self, endpoint: &str, tally: EndpointTally);
@@ -109,6 +113,10 @@ impl Recorder for Memory {
 
     fn pair(&mut self, paired: &Paired<'_>) {
         self.collector.pair(paired);
+    }
+
+    fn ids(&mut self, pairs: &[Aligned]) {
+        self.collector.ids(pairs);
     }
 
     fn tally(&mut self, endpoint: &str, tally: EndpointTally) {

@@ -102,6 +102,38 @@ pub struct Ledger {
     /// Where legacy differs from itself.
     #[serde(default)]
     pub noise: NoiseLedger,
+    /// Which id of legacy is which of core, by [`IdPair::id`].
+    #[serde(default)]
+    pub ids: BTreeMap<String, IdPair>,
+}
+
+/// Most pairs of ids that are kept.
+pub const MAX_IDS: usize = 100_000;
+
+/// An id of legacy and the id of core that was seen in its place. One id may be in several pairs: then
+/// all but one are conflicts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdPair {
+    /// The type of the object, as keys and paths name it.
+    pub kind: String,
+    /// Legacy's id.
+    pub legacy: String,
+    /// Core's id.
+    pub core: String,
+    /// How often they were seen together.
+    pub seen: u64,
+}
+
+impl IdPair {
+    /// Names the pair, alike in every proxy.
+    pub fn id(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for part in [&self.kind, &self.legacy, &self.core] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hex(&hasher.finalize().as_bytes()[..8])
+    }
 }
 
 impl Ledger {

@@ -40,6 +40,8 @@ pub enum Manner {
     MediaType,
     /// Another JSON type, both sides with a value: never noise.
     Retyped,
+    /// The id of another object: never noise.
+    Object,
     /// The body as a whole, or what was not looked at to its end: too broad to be noise.
     Whole,
 }
@@ -49,7 +51,7 @@ impl Manner {
     pub const fn may_be_noise(&self) -> bool {
         !matches!(
             self,
-            Self::Status | Self::MediaType | Self::Retyped | Self::Whole
+            Self::Status | Self::MediaType | Self::Retyped | Self::Object | Self::Whole
         )
     }
 
@@ -74,6 +76,7 @@ impl Manner {
             Self::Status => "status".to_owned(),
             Self::MediaType => "media type".to_owned(),
             Self::Retyped => "type".to_owned(),
+            Self::Object => "another object".to_owned(),
             Self::Whole => "whole body".to_owned(),
         }
     }
@@ -102,6 +105,7 @@ pub fn manner(difference: &Difference) -> Manner {
         return Manner::Whole;
     }
     match (&difference.location, difference.kind) {
+        (_, Kind::IdConflict) => Manner::Object,
         (Location::Status, _) | (_, Kind::Status) => Manner::Status,
         (Location::Header(name), _) if MEDIA_FIELDS.contains(&name.as_str()) => Manner::MediaType,
         (Location::Header(_), _) if detail.starts_with("the value may vary") => Manner::Format {

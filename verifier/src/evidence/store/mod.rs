@@ -129,10 +129,11 @@ enum RecordKind {
     Cell,
     Mix,
     Mixed,
+    Id,
 }
 
 impl RecordKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Run,
         Self::Totals,
         Self::Endpoint,
@@ -141,6 +142,7 @@ impl RecordKind {
         Self::Cell,
         Self::Mix,
         Self::Mixed,
+        Self::Id,
     ];
 
     const fn name(self) -> &'static str {
@@ -153,6 +155,7 @@ impl RecordKind {
             Self::Cell => "cell",
             Self::Mix => "mix",
             Self::Mixed => "mixed",
+            Self::Id => "id",
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{BUSY, RecordKind, StoreError, Totals, check_layout, checksum, is_in_use};
 use crate::evidence::noise::{Cell, Mix, NoiseLedger};
-use crate::evidence::record::{EndpointRecord, Evidence, Group, Ledger, Run, Shape};
+use crate::evidence::record::{EndpointRecord, Evidence, Group, IdPair, Ledger, Run, Shape};
 
 /// Reads all evidence of a file, also of one that a proxy is writing to. A run without an end whose
 /// proxy is gone shows as cut off.
@@ -97,6 +97,13 @@ pub(super) fn gather(database: &Connection) -> Evidence {
                     evidence.ledger.noise.merge(NoiseLedger {
                         mixed,
                         ..NoiseLedger::default()
+                    });
+                }),
+                RecordKind::Id => parse(&body).map(|pair: IdPair| {
+                    let ids = [(id, pair)].into();
+                    evidence.ledger.merge(Ledger {
+                        ids,
+                        ..Ledger::default()
                     });
                 }),
                 RecordKind::Shape => parse(&body).map(|shape: Shape| {

@@ -15,6 +15,7 @@ use crate::evidence::noise::{NoiseChanges, Paired};
 use crate::evidence::record::{EndpointTally, Evidence, Group, Ledger, Run};
 use crate::evidence::redact::{Redactor, hex};
 use crate::evidence::{Flushed, Judged, Recorder, key_file};
+use crate::ids::Aligned;
 
 /// A batch is written after so many bytes of examples …
 const BATCH_BYTES: usize = 64 << 10;
@@ -205,6 +206,10 @@ impl Recorder for SqliteRecorder {
         self.collector.pair(paired);
     }
 
+    fn ids(&mut self, pairs: &[Aligned]) {
+        self.collector.ids(pairs);
+    }
+
     fn tally(&mut self, endpoint: &str, tally: EndpointTally) {
         self.collector.tally(endpoint, tally);
     }
@@ -350,6 +355,7 @@ fn everything(ledger: &Ledger) -> Changes {
             mixes: ledger.noise.mixes.keys().cloned().collect(),
             endpoints: ledger.noise.mixed.keys().cloned().collect(),
         },
+        ids: ledger.ids.keys().cloned().collect(),
         bytes: 0,
     }
 }
@@ -396,6 +402,12 @@ fn write_changes(
         match ledger.shapes.get(id) {
             Some(shape) => put(database, run, RecordKind::Shape, id, batch, shape)?,
             None => remove(database, run, RecordKind::Shape, id)?,
+        }
+    }
+    for id in &changes.ids {
+        match ledger.ids.get(id) {
+            Some(pair) => put(database, run, RecordKind::Id, id, batch, pair)?,
+            None => remove(database, run, RecordKind::Id, id)?,
         }
     }
     let (noise, touched) = (&ledger.noise, &changes.noise);

@@ -1,0 +1,408 @@
+//! Ids and tokens that each side gives out by itself, where core has a database of its own: requests to
+//! core carry core's, and core's answers are compared as if they carried legacy's.
+//!
+//! Only the shadow side comes here. A read waits until the writes before it have reached core, since one
+//! of them may be what it is about, and a write until the reads before it have been answered, so that
+//! core is not ahead of what they saw; either at most for [`WAIT`].
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use verifier::catalogue::Catalogue;
+use verifier::cutover::{Config, Database, Policy};
+use verifier::decode::{codings, decode};
+use verifier::exchange::{Answer, Exchange};
+use verifier::ids::{
+    Aligned, Fit, IdMap, align, given_out, rewrite_body, rewrite_path, to_legacy, tokens,
+    type_of_path, type_of_template,
+};
+use verifier::severity::Severity;
+use verifier::verdict::{Difference, Kind, Location, Outcome, Verdict};
+
+use crate::counters::Reason;
+use crate::forward::Head;
+use crate::sink::Side;
+
+/// Longest wait of a shadowed request for the writes before it.
+const WAIT: Duration = Duration::from_secs(2);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(2);
+/// Larger bodies are not unpacked to look for ids.
+const MAX_DECODED: usize = 4 << 20;
+/// Most tokens that are remembered; the oldest are forgotten.
+const MAX_TOKENS: usize = 10_000;
+
+/// Tokens that both sides gave out for one login. They stay in memory and are never shown.
+#[derive(Default)]
+struct Tokens {
+    to_core: HashMap<String, String>,
+    to_legacy: HashMap<String, String>,
+    order: VecDeque<String>,
+}
+
+impl Tokens {
+    fn learn(&mut self, legacy: String, core: String) {
+        if legacy == core || self.to_core.contains_key(&legacy) {
+            return;
+        }
+        if self.order.len() >= MAX_TOKENS
+            && let Some(oldest) = self.order.pop_front()
+            && let Some(core) = self.to_core.remove(&oldest)
+        {
+            self.to_legacy.remove(&core);
+        }
+        self.order.push_back(legacy.clone());
+        self.to_legacy.insert(core.clone(), legacy.clone());
+        self.to_core.insert(legacy, core);
+    }
+}
+
+/// What is known of both sides' ids, for all lanes and the comparing thread.
+pub(crate) struct Ids {
+    map: Mutex<IdMap>,
+    tokens: Mutex<Tokens>,
+    /// Shadowed requests under way, in the order in which legacy answered.
+    turns: Mutex<Turns>,
+    /// Path templates of the catalogue's endpoints, by name.
+    templates: HashMap<String, String>,
+}
+
+#[derive(Default)]
+struct Turns {
+    next: u64,
+    /// Whether it is a write, by number.
+    open: BTreeMap<u64, bool>,
+}
+
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tokens = lock(&self.tokens).order.len();
+        write!(f, "Ids({:?}, {tokens} tokens)", lock(&self.map).counts())
+    }
+}
+
+/// A request's place among the shadowed ones; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    ids: Arc<Ids>,
+    number: u64,
+    write: bool,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.ids.turns).open.remove(&self.number);
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ids {
+    /// Where core gets writes into a database of its own; nothing elsewhere, where ids are the same.
+    pub(crate) fn new(config: &Config, catalogue: Option<&Catalogue>) -> Option<Arc<Self>> {
+        let writes = &config.writes;
+        let mirrors = std::iter::once(&writes.default)
+            .chain(writes.endpoints.values())
+            .any(|policy| *policy == Policy::Mirror);
+        let endpoints = catalogue.map_or(&[][..], |catalogue| &catalogue.endpoints);
+        (mirrors && writes.database == Database::Isolated).then(|| {
+            Arc::new(Self {
+                map: Mutex::default(),
+                tokens: Mutex::default(),
+                turns: Mutex::default(),
+                templates: endpoints
+                    .iter()
+                    .map(|endpoint| (endpoint.id.clone(), endpoint.path.clone()))
+                    .collect(),
+            })
+        })
+    }
+
+    /// Pairs of each type, for the summary.
+    pub(crate) fn counts(&self) -> serde_json::Value {
+        serde_json::json!(lock(&self.map).counts())
+    }
+
+    /// The path template of an endpoint; an inferred name holds its own.
+    fn template<'t>(&'t self, endpoint: &'t str) -> &'t str {
+        let inferred = endpoint.split_once(' ').map_or("", |(_, path)| path);
+        self.templates
+            .get(endpoint)
+            .map_or(inferred, String::as_str)
+    }
+
+    /// Takes a turn, in the order in which legacy answered.
+    pub(crate) fn turn(self: &Arc<Self>, write: bool) -> Turn {
+        let mut turns = lock(&self.turns);
+        let number = turns.next;
+        turns.next += 1;
+        turns.open.insert(number, write);
+        Turn {
+            ids: Arc::clone(self),
+            number,
+            write,
+        }
+    }
+
+    /// Waits until what must come before this turn has.
+    pub(crate) async fn wait(&self, turn: &Turn) {
+        let deadline = Instant::now() + WAIT;
+        let blocked = || {
+            let turns = lock(&self.turns);
+            let mut before = turns.open.range(..turn.number);
+            before.any(|(_, write)| turn.write || *write)
+        };
+        while blocked() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The head of a request with core's ids, tokens and cookies in place of legacy's.
+    pub(crate) fn head(&self, endpoint: &str, head: &Head) -> Result<Head, Reason> {
+        let mut head = head.clone();
+        let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let template = self.template(endpoint);
+        let rewritten = rewrite_path(target, template, &lock(&self.map));
+        if let Some(target) = rewritten.map_err(|_unmapped| Reason::UnmappedId)? {
+            head.uri = target.parse().map_err(|_never| Reason::UnmappedId)?;
+        }
+        let tokens = lock(&self.tokens);
+        if tokens.to_core.is_empty() {
+            return Ok(head);
+        }
+        let of_core = |text: &str| tokens.to_core.get(text).map(String::as_str);
+        let authorization = head.headers.get(header::AUTHORIZATION);
+        if let Some((scheme, token)) = authorization
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            && let Some(core) = of_core(token.trim())
+            && let Ok(value) = HeaderValue::try_from(format!("{scheme} {core}"))
+        {
+            head.headers.insert(header::AUTHORIZATION, value);
+        }
+        for value in cookie_fields(&mut head.headers) {
+            let Ok(text) = value.to_str() else { continue };
+            let cookies: Vec<String> = text
+                .split("; ")
+                .map(|cookie| match cookie.split_once('=') {
+                    Some((name, value)) => {
+                        format!("{name}={}", of_core(value).unwrap_or(value))
+                    }
+                    None => cookie.to_owned(),
+                })
+                .collect();
+            if let Ok(new) = HeaderValue::try_from(cookies.join("; ")) {
+                *value = new;
+            }
+        }
+        Ok(head)
+    }
+
+    /// A request's body with core's ids and tokens; `None` where it stays as it is.
+    pub(crate) fn body(&self, endpoint: &str, body: &[u8]) -> Result<Option<Bytes>, Reason> {
+        let kind = type_of_template(self.template(endpoint));
+        let tokens = lock(&self.tokens);
+        let token = |text: &str| tokens.to_core.get(text).cloned();
+        rewrite_body(body, &kind, &lock(&self.map), token)
+            .map(|new| new.map(Bytes::from))
+            .map_err(|_unmapped| Reason::UnmappedId)
+    }
+
+    /// Learns from a write that both have carried out, before anything that comes after it.
+    pub(crate) fn learn_write(
+        &self,
+        endpoint: &str,
+        made: bool,
+        legacy: &Side,
+        core: Option<&Side>,
+    ) {
+        if !legacy.status.is_success() {
+            return;
+        }
+        let kind = type_of_template(self.template(endpoint));
+        let ours = unpacked(&legacy.headers, legacy.body.joined());
+        let core = core.filter(|core| core.status.is_success());
+        let mut map = lock(&self.map);
+        if made {
+            for (kind, id) in given_out(&ours, &kind) {
+                map.born(&kind, &id);
+            }
+            if let Some((kind, id)) = location(&legacy.headers) {
+                map.born(&kind, &id);
+            }
+        }
+        let Some(core) = core else { return };
+        let theirs = unpacked(&core.headers, core.body.joined());
+        for pair in align(&ours, &theirs, &kind, made) {
+            if pair.sure {
+                map.learn(&pair.kind, &pair.legacy, &pair.core, made);
+            }
+        }
+        if let (Some((kind, ours)), Some((_, theirs))) =
+            (location(&legacy.headers), location(&core.headers))
+        {
+            map.learn(&kind, &ours, &theirs, made);
+        }
+        let mut known = lock(&self.tokens);
+        for (ours, theirs) in tokens(&ours, &theirs) {
+            known.learn(ours, theirs);
+        }
+        for (name, ours) in cookies(&legacy.headers) {
+            let other = cookies(&core.headers).find(|(other, _)| *other == name);
+            if let Some((_, theirs)) = other.filter(|_| !ours.is_empty()) {
+                known.learn(ours.to_owned(), theirs.to_owned());
+            }
+        }
+    }
+
+    /// Reads two answers for comparing: what they teach, what contradicts it, and core's answer with
+    /// legacy's ids.
+    pub(crate) fn read(&self, exchange: &mut Exchange) -> Read {
+        let mut read = Read::default();
+        let kind = type_of_template(self.template(&exchange.endpoint));
+        let (Ok(ours), Ok(theirs)) = (&exchange.reference.answer, &mut exchange.candidate.answer)
+        else {
+            return read;
+        };
+        let (Some(legacy), Some(core)) = (clear(ours), clear(theirs)) else {
+            return read;
+        };
+        let good = |answer: &Answer| (200..300).contains(&answer.status);
+        let made = exchange.method == "POST" && good(ours) && good(theirs);
+        let mut map = lock(&self.map);
+        for pair in align(&legacy, &core, &kind, made) {
+            match map.fit(&pair.kind, &pair.legacy, &pair.core) {
+                Fit::Conflict { core, legacy } => read.conflicts.push((pair, core, legacy)),
+                Fit::New if !pair.sure => {}
+                Fit::New => {
+                    map.learn(&pair.kind, &pair.legacy, &pair.core, made);
+                    read.pairs.push(pair);
+                }
+                Fit::Known => read.pairs.push(pair),
+            }
+        }
+        let tokens = lock(&self.tokens);
+        let token = |text: &str| tokens.to_legacy.get(text).cloned();
+        if let Some(body) = to_legacy(&core, &kind, &map, token) {
+            theirs.body = Bytes::from(body);
+        }
+        for (name, value) in &mut theirs.headers {
+            let Ok(text) = std::str::from_utf8(value) else {
+                continue;
+            };
+            if name == "location"
+                && let Some((kind, id)) = type_of_path(text)
+                && let Some(legacy) = map.to_legacy(&kind, id)
+            {
+                let stem = text.len() - id.len();
+                *value = format!("{}{legacy}", &text[..stem]).into_bytes();
+            } else if name == "set-cookie"
+                && let Some((cookie, rest)) = text.split_once('=')
+                && let Some(legacy) = tokens.to_legacy.get(rest.split(';').next().unwrap_or(""))
+            {
+                let attributes = rest.find(';').map_or("", |at| &rest[at..]);
+                *value = format!("{cookie}={legacy}{attributes}").into_bytes();
+            }
+        }
+        read
+    }
+}
+
+/// What two answers say of ids.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// Pairs that fit.
+    pub(crate) pairs: Vec<Aligned>,
+    /// Pairs that do not, with what legacy's id is at core and core's at legacy.
+    conflicts: Vec<(Aligned, Option<String>, Option<String>)>,
+}
+
+impl Read {
+    /// Adds a finding for each conflict, in place of the other value that it shows as.
+    pub(crate) fn judge(&self, verdict: &mut Verdict) {
+        for (pair, core, legacy) in &self.conflicts {
+            let at = Location::Pointer(pair.pointer.clone());
+            verdict
+                .findings
+                .retain(|finding| finding.location != at || finding.kind != Kind::ValueChange);
+            let mut detail = Vec::new();
+            if let Some(core) = core {
+                detail.push(format!(
+                    "legacy's {} {} is core's {core}",
+                    pair.kind, pair.legacy
+                ));
+            }
+            if let Some(legacy) = legacy {
+                detail.push(format!(
+                    "core's {} {} is legacy's {legacy}",
+                    pair.kind, pair.core
+                ));
+            }
+            verdict.findings.push(Difference {
+                group: grouped(&pair.pointer),
+                location: at,
+                kind: Kind::IdConflict,
+                reference: Some(pair.legacy.clone()),
+                candidate: Some(pair.core.clone()),
+                relation: None,
+                severity: Severity::Breaking,
+                rule: None,
+                detail: Some(detail.join(", ")),
+            });
+            verdict.outcome = Outcome::Mismatch;
+        }
+    }
+}
+
+/// A pointer with `*` for every index.
+fn grouped(pointer: &str) -> String {
+    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    let steps = pointer.split('/');
+    let steps = steps.map(|step| if is_index(step) { "*" } else { step });
+    steps.collect::<Vec<_>>().join("/")
+}
+
+fn unpacked(headers: &HeaderMap, body: Bytes) -> Bytes {
+    let fields = headers.get_all(header::CONTENT_ENCODING);
+    let codings = codings(fields.iter().map(HeaderValue::as_bytes));
+    match decode(&body, &codings, MAX_DECODED) {
+        Ok(plain) => Bytes::from(plain.into_owned()),
+        Err(_) => body,
+    }
+}
+
+/// A body as it can be read and written anew: one without a coding.
+fn clear(answer: &Answer) -> Option<Bytes> {
+    let coded = answer.header("content-encoding").next().is_some();
+    (!coded && !answer.body.is_empty()).then(|| answer.body.clone())
+}
+
+fn location(headers: &HeaderMap) -> Option<(String, String)> {
+    let text = headers.get(header::LOCATION)?.to_str().ok()?;
+    type_of_path(text).map(|(kind, id)| (kind, id.to_owned()))
+}
+
+/// Names and values of the cookies that an answer sets.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|value| {
+            let text = value.to_str().ok()?;
+            text.split(';').next()?.split_once('=')
+        })
+}
+
+fn cookie_fields(headers: &mut HeaderMap) -> impl Iterator<Item = &mut HeaderValue> {
+    match headers.entry(header::COOKIE) {
+        header::Entry::Occupied(entry) => Some(entry.into_mut()),
+        header::Entry::Vacant(_) => None,
+    }
+    .into_iter()
+}

@@ -1,0 +1,170 @@
+//! Two services with a database each, which give out ids of their own: what is made, read, changed and
+//! deleted through the proxy is the same object on both sides.
+
+use std::time::{Duration, Instant};
+
+use fixtures::rms::{Options, Side};
+use fixtures::web_client::{Account, Answer, End, Session, Traffic, drive};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use shadow_proxy::counters::{Reason, Tally};
+use shadow_proxy::{Config, Proxy};
+use verifier::cutover::{Database, Policy};
+use verifier::evidence::store;
+use verifier::verdict::Kind;
+
+use crate::harness::{Service, committed, serve, verifier};
+
+struct Pair {
+    legacy: Service,
+    core: Service,
+    proxy: Proxy,
+    evidence: tempfile::TempDir,
+}
+
+async fn start() -> Pair {
+    // A clock that stands still: times are for the tests of noise.
+    let now = Some("2026-01-12T03:00:00Z".parse().expect("a timestamp"));
+    let legacy = serve(Side::Legacy, |options| Options { now, ..options }).await;
+    let core = serve(Side::Core, |options| Options {
+        now,
+        id_offset: 700,
+        ..options
+    })
+    .await;
+    let evidence = tempfile::tempdir().expect("a place for test files");
+    let mut config = Config {
+        legacy: Some(legacy.url()),
+        core: Some(core.url()),
+        catalog: Some(committed().join("endpoints.yaml")),
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: ([127, 0, 0, 1], 0).into(),
+        ..Config::default()
+    };
+    config.evidence.file = Some(evidence.path().join("e.db"));
+    config.writes.default = Policy::Mirror;
+    config.writes.database = Database::Isolated;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    Pair {
+        legacy,
+        core,
+        proxy,
+        evidence,
+    }
+}
+
+async fn settled(proxy: &Proxy) -> Tally {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let total = proxy.counters().total();
+        if total.in_flight() == 0 {
+            return total;
+        }
+        assert!(Instant::now() < deadline, "still open: {total:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_steps_of_making_reading_changing_and_deleting_differ_nowhere() {
+    let pair = start().await;
+    let steps = if std::env::var_os("FULL").is_some() {
+        5_000
+    } else {
+        500
+    };
+    let traffic = Traffic {
+        people: 1,
+        ..Traffic::new(steps)
+    };
+    let sent = drive(pair.proxy.listen(), &traffic, |_| {})
+        .await
+        .expect("every request is answered");
+    assert!(sent.writes > steps / 5, "{sent:?}");
+    let total = settled(&pair.proxy).await;
+    let groups = pair.proxy.findings().groups();
+    assert_eq!(total.different, 0, "{total:?}\n{groups:#?}");
+    // On a busy machine a read may be told apart because a write was under way.
+    assert!(total.compared() * 100 >= steps * 98, "{total:?}");
+    assert_eq!(total.not_compared[Reason::UnmappedId as usize], 0);
+
+    assert!(pair.proxy.stop());
+    let file = pair.evidence.path().join("e.db");
+    let evidence = store::read(&file).expect("evidence");
+    let apart = evidence.ledger.ids.values();
+    let apart = apart.filter(|pair| pair.legacy != pair.core).count();
+    assert!(apart > 20, "{apart} ids of their own");
+    let listed = verifier()
+        .args(["evidence", "ids", "--csv"])
+        .arg(&file)
+        .output()
+        .expect("the verifier starts");
+    let csv = String::from_utf8(listed.stdout).expect("UTF-8");
+    assert!(csv.starts_with("type,legacy,core,seen,conflict\n"), "{csv}");
+    assert!(csv.contains("\nroom,") && !csv.contains(",true"), "{csv}");
+    // Tokens are never written down.
+    let bytes = std::fs::read(&file).expect("the file");
+    assert!(!bytes.windows(3).any(|three| three == b"eyJ"));
+    drop((pair.legacy, pair.core));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ids_swapped_in_core_are_a_conflict_at_the_step_that_shows_it() {
+    let pair = start().await;
+    let proxy = &pair.proxy;
+    let today = fixtures::rms::store::ANCHOR_DAY;
+    let mut session = Session::open(proxy.listen(), Account::of(0), today, 1);
+    let good = |answer: Result<Answer, End>| {
+        let answer = answer.unwrap_or_else(|_| panic!("no answer"));
+        assert!(answer.status < 300, "{}", answer.status);
+        answer
+    };
+    session.begin().await.unwrap_or_else(|_| panic!("no login"));
+    let mut rooms: Vec<Value> = Vec::new();
+    for number in ["S1", "S2", "S3"] {
+        let body =
+            json!({"roomGroup": {"id": 1}, "number": number, "note": "", "status": "NORMAL"});
+        let made = good(session.post("/api/v1/rooms", &body).await);
+        rooms.push(made.at("/value/id"));
+    }
+    for room in &rooms {
+        good(session.get(&format!("/api/v1/rooms/{room}")).await);
+    }
+    let before = settled(proxy).await;
+    assert_eq!(before.different, 0, "{:#?}", proxy.findings().groups());
+
+    let database = Connection::open(&pair.core.database).expect("core's database");
+    let id = |number: &str| -> i64 {
+        database
+            .query_row("SELECT id FROM room WHERE number = ?1", [number], |row| {
+                row.get(0)
+            })
+            .expect("the room")
+    };
+    let (one, two) = (id("S1"), id("S2"));
+    assert_ne!(json!(one), rooms[0], "core has ids of its own");
+    database
+        .execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF;
+             UPDATE room SET id = -1 WHERE id = {one};
+             UPDATE room SET id = {one} WHERE id = {two};
+             UPDATE room SET id = {two} WHERE id = -1;"
+        ))
+        .expect("two rows change places");
+
+    // The third room is untouched; the list is the first step that shows the swap.
+    good(session.get(&format!("/api/v1/rooms/{}", rooms[2])).await);
+    let third = settled(proxy).await;
+    assert_eq!(third.different, 0, "{:#?}", proxy.findings().groups());
+    good(session.get("/api/v1/rooms?size=200").await);
+    let total = settled(proxy).await;
+    assert_eq!(total.different, 1, "{total:?}");
+    let groups = proxy.findings().groups();
+    let conflicts: Vec<_> = groups
+        .keys()
+        .filter(|group| group.kind == Kind::IdConflict)
+        .map(|group| (group.endpoint.as_str(), group.place.as_str()))
+        .collect();
+    assert_eq!(conflicts, [("rooms_list", "/values/*/id")], "{groups:#?}");
+    assert_eq!(total.not_compared[Reason::UnmappedId as usize], 0);
+}

@@ -1,0 +1,167 @@
+use super::*;
+
+fn pairs(aligned: &[Aligned]) -> Vec<(&str, &str, &str, bool)> {
+    aligned
+        .iter()
+        .map(|one| {
+            (
+                one.kind.as_str(),
+                one.legacy.as_str(),
+                one.core.as_str(),
+                one.sure,
+            )
+        })
+        .collect()
+}
+
+fn learnt(list: &[(&str, &str, &str)]) -> IdMap {
+    let mut map = IdMap::default();
+    for (kind, legacy, core) in list {
+        map.learn(kind, legacy, core, true);
+    }
+    map
+}
+
+#[test]
+fn a_pair_is_known_new_or_in_conflict_from_either_side() {
+    let map = learnt(&[("room", "21", "521"), ("room", "22", "522")]);
+    let conflict = |core: Option<&str>, legacy: Option<&str>| Fit::Conflict {
+        core: core.map(str::to_owned),
+        legacy: legacy.map(str::to_owned),
+    };
+    for (legacy, core, fit) in [
+        ("21", "521", Fit::Known),
+        ("23", "523", Fit::New),
+        ("21", "522", conflict(Some("521"), Some("22"))),
+        ("21", "599", conflict(Some("521"), None)),
+        ("99", "521", conflict(None, Some("21"))),
+        // The same number is another object.
+        ("21", "21", conflict(Some("521"), None)),
+    ] {
+        assert_eq!(map.fit("room", legacy, core), fit, "{legacy} {core}");
+    }
+    assert_eq!(map.fit("group", "21", "9"), Fit::New, "types are apart");
+}
+
+#[test]
+fn ids_are_aligned_by_the_type_their_place_names() {
+    let legacy = br#"{"value":{"id":21,"number":"R1","roomGroup":{"id":3,"name":"A"},"ownerId":7,"count":5,"createdAt":"2026-01-12T09:00:00"}}"#;
+    let core = br#"{"value":{"number":"R1","id":521,"roomGroup":{"id":4,"name":"A"},"ownerId":8,"count":6,"createdAt":"2026-01-12T09:00:01"}}"#;
+    let mut made = align(legacy, core, "room", true);
+    made.sort_by(|a, b| a.kind.cmp(&b.kind));
+    assert_eq!(
+        pairs(&made),
+        [
+            ("owner", "7", "8", true),
+            ("room", "21", "521", true),
+            ("roomgroup", "3", "4", true)
+        ]
+    );
+    // A read that says something else may be of another object; what lies within still says the same.
+    let mut read = align(legacy, core, "room", false);
+    read.sort_by(|a, b| a.kind.cmp(&b.kind));
+    assert_eq!(
+        pairs(&read),
+        [
+            ("owner", "7", "8", false),
+            ("room", "21", "521", false),
+            ("roomgroup", "3", "4", true)
+        ]
+    );
+}
+
+#[test]
+fn rows_belong_together_when_they_and_no_others_say_the_same() {
+    let legacy =
+        br#"{"values":[{"id":1,"n":"a"},{"id":2,"n":"b"},{"id":3,"n":"x"},{"id":4,"n":"x"}]}"#;
+    let core =
+        br#"{"values":[{"id":9,"n":"b"},{"id":8,"n":"a"},{"id":7,"n":"x"},{"n":"x","id":6}]}"#;
+    let mut rows = align(legacy, core, "room", false);
+    rows.sort_by(|a, b| a.legacy.cmp(&b.legacy));
+    assert_eq!(
+        pairs(&rows),
+        [("room", "1", "8", true), ("room", "2", "9", true)]
+    );
+}
+
+#[test]
+fn requests_are_rewritten_by_whole_tokens_of_their_type_only() {
+    let map = learnt(&[
+        ("room", "21", "521"),
+        ("roomgroup", "3", "503"),
+        ("reservation", "5", "505"),
+    ]);
+    for (target, template, expected) in [
+        ("/api/rooms/21", "/api/rooms/{id}", Some("/api/rooms/521")),
+        ("/api/rooms/2", "/api/rooms/{id}", None),
+        (
+            "/api/room-groups/3?size=21",
+            "/api/room-groups/{id}",
+            Some("/api/room-groups/503?size=21"),
+        ),
+        // Another type's number, a name, a template of another shape.
+        ("/api/people/21", "/api/people/{id}", None),
+        ("/api/21/rooms", "/api/21/rooms", None),
+        (
+            "/api/rooms?roomGroupId=3&page=3",
+            "/api/rooms",
+            Some("/api/rooms?roomGroupId=503&page=3"),
+        ),
+        (
+            "/api/rooms?excludeReservationId=5",
+            "/api/rooms",
+            Some("/api/rooms?excludeReservationId=505"),
+        ),
+        (
+            "/api/rooms/21/reservations/5",
+            "/api/rooms/{a}/reservations/{b}",
+            Some("/api/rooms/521/reservations/505"),
+        ),
+    ] {
+        let found = rewrite_path(target, template, &map).expect("mapped");
+        assert_eq!(found.as_deref(), expected, "{target}");
+    }
+    let body = br#"{"roomGroup":{"id":3},"number":"21","size":3,"rooms":[{"id":21}],"roomIds":[21],"t":"tok"}"#;
+    let token = |text: &str| (text == "tok").then(|| "core-tok".to_owned());
+    let found = rewrite_body(body, "reservation", &map, token).expect("mapped");
+    let expected = br#"{"roomGroup":{"id":503},"number":"21","size":3,"rooms":[{"id":521}],"roomIds":[521],"t":"core-tok"}"#;
+    assert_eq!(found.as_deref(), Some(&expected[..]));
+    let back = to_legacy(expected, "reservation", &map, |_| None).expect("changed");
+    assert_eq!(&back[..back.len() - 16], &body[..body.len() - 11]);
+}
+
+#[test]
+fn an_id_from_before_is_the_same_until_one_is_seen_that_is_not() {
+    let mut map = learnt(&[("room", "21", "521")]);
+    assert_eq!(map.to_core("room", "4"), Sought::Same);
+    map.born("room", "22");
+    assert_eq!(
+        map.to_core("room", "22"),
+        Sought::Unmapped,
+        "core has not answered"
+    );
+    assert_eq!(
+        map.to_core("room", "521"),
+        Sought::Unmapped,
+        "it is another object at core"
+    );
+    map.learn("room", "3", "1003", false);
+    assert_eq!(map.to_core("room", "4"), Sought::Unmapped);
+    assert_eq!(
+        rewrite_path("/rooms/4", "/rooms/{id}", &map),
+        Err(Unmapped {
+            kind: "room".to_owned()
+        })
+    );
+}
+
+#[test]
+fn what_a_history_shows_is_of_the_type_whose_history_it_is() {
+    let kind = type_of_template("/api/v1/rooms/{id}/histories");
+    assert_eq!(kind, "history@room");
+    let map = learnt(&[("room", "21", "521"), ("history", "1", "9")]);
+    let core = br#"{"values":[{"id":9,"entity":{"id":521}}]}"#;
+    let back = to_legacy(core, &kind, &map, |_| None).expect("changed");
+    assert_eq!(back, br#"{"values":[{"id":1,"entity":{"id":21}}]}"#);
+    assert_eq!(type_of_template("/api/v1/rooms/{id}"), "room");
+}
