@@ -268,3 +268,15 @@ fn force_takes_over_from_a_living_gate_which_then_ends_with_5() {
     });
     assert_eq!(child.wait().expect("it ended").code(), Some(5));
 }
+
+#[test]
+fn going_back_needs_neither_catalogue_nor_evidence() {
+    let cut_over = CutOver::new(&format!("catalog: /nowhere/endpoints.yaml\n{CONFIG}"));
+    cut_over.at_thirty();
+    let (exit, json) = cut_over.run(&["step"]);
+    assert_eq!(exit, 2, "{json:#}");
+    let (exit, json) = cut_over.run(&["rollback"]);
+    assert_eq!(exit, 0, "{json:#}");
+    let (_, status) = cut_over.run(&["status"]);
+    assert_eq!(status["state"], "ROLLED_BACK");
+}

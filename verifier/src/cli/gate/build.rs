@@ -11,9 +11,9 @@ use crate::gate::config::RouterConfig;
 use crate::gate::run::Parts;
 use crate::gate::signal::{LiveEvidence, Signal};
 
-/// The router and the signals that the configuration names.
-pub(super) fn parts(opened: &Opened, clock: Arc<dyn Clock>) -> anyhow::Result<Parts> {
-    let signals = signals(opened)?;
+/// The router and, for a gate that `sees`, the signals that the configuration names.
+pub(super) fn parts(opened: &Opened, clock: Arc<dyn Clock>, sees: bool) -> anyhow::Result<Parts> {
+    let signals = if sees { signals(opened)? } else { Vec::new() };
     Ok(Parts {
         actuator: actuator(opened)?,
         signals,

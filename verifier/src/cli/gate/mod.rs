@@ -209,14 +209,30 @@ impl Opened {
         })
     }
 
-    async fn gate(&self, force: bool) -> Result<Gate, Fault> {
+    /// A gate that looks and judges.
+    async fn gate(&self) -> Result<Gate, Fault> {
         let setup = self.setup()?;
+        self.gate_with(setup, false, true).await
+    }
+
+    /// A gate that only acts: a catalogue or a signal that cannot be used must not stand in its way.
+    async fn bare_gate(&self, force: bool) -> Result<Gate, Fault> {
+        let setup = Setup {
+            config: self.gate.clone(),
+            catalogue: None,
+            live: None,
+            who: who(),
+        };
+        self.gate_with(setup, force, false).await
+    }
+
+    async fn gate_with(&self, setup: Setup, force: bool, sees: bool) -> Result<Gate, Fault> {
         let clock = Arc::new(SystemClock::default());
         // The right to write on this machine first: a second gate must not even ask the router.
         let now_ms = clock.now().wall_ms;
         let journal = Journal::open(&self.state, &setup.who, force, Box::new(DiskPen), now_ms)
             .map_err(GateError::from)?;
-        let parts = build::parts(self, clock)?;
+        let parts = build::parts(self, clock, sees)?;
         Ok(Gate::open(setup, parts, journal, force).await?)
     }
 }
@@ -273,30 +289,40 @@ impl Action {
         match self {
             Self::Judge { common, core } => plan::judge(&common.open()?, &core, common.format),
             Self::Plan { common } => plan::plan(&common.open()?, common.format).await,
-            Self::Step { common } => run::step(&common.open()?, common.format).await,
-            Self::Run { common, until } => run::run(&common.open()?, until, common.format).await,
+            Self::Step { common } => Box::pin(run::step(&common.open()?, common.format)).await,
+            Self::Run { common, until } => {
+                Box::pin(run::run(&common.open()?, until, common.format)).await
+            }
             Self::Rollback {
                 common,
                 reason,
                 force,
-            } => run::rollback(&common.open()?, &reason, force, common.format).await,
+            } => {
+                Box::pin(run::rollback(
+                    &common.open()?,
+                    &reason,
+                    force,
+                    common.format,
+                ))
+                .await
+            }
             Self::Status { common } => status::status(&common.open()?, common.format),
             Self::Approve { common, evidence } => {
-                let mut gate = common.open()?.gate(false).await?;
+                let mut gate = common.open()?.bare_gate(false).await?;
                 let to = gate.approve(&evidence).await?;
                 status::done(common.format, "approve", &format!("{to} approved"))?;
                 gate.close().await?;
                 Ok(GateExit::Ok)
             }
             Self::Adopt { common } => {
-                let mut gate = common.open()?.gate(false).await?;
+                let mut gate = common.open()?.bare_gate(false).await?;
                 let state = gate.adopt().await?;
                 status::done(common.format, "adopt", &format!("taken over: {state}"))?;
                 gate.close().await?;
                 Ok(GateExit::Ok)
             }
             Self::Unlock { common } => {
-                let gate = common.open()?.gate(true).await?;
+                let gate = common.open()?.bare_gate(true).await?;
                 gate.close().await?;
                 status::done(common.format, "unlock", "free")?;
                 Ok(GateExit::Ok)

@@ -113,7 +113,7 @@ pub(super) async fn plan(opened: &Opened, format: OutputFormat) -> Result<GateEx
     let contents = Journal::look(&opened.state).map_err(GateError::from)?;
     let standing = contents.standing();
     let clock = Arc::new(SystemClock::default());
-    let mut parts = build::parts(opened, clock.clone())?;
+    let mut parts = build::parts(opened, clock.clone(), true)?;
     let now = clock.now();
     let mut looking = Looking::new(Observation::begin(now, Alarms::new(&setup.config)), now);
     looking.from_ms = now.wall_ms - RECENT.millis();

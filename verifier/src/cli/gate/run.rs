@@ -12,7 +12,7 @@ use crate::gate::state::State;
 use crate::report::gate as report;
 
 pub(super) async fn step(opened: &Opened, format: OutputFormat) -> Result<GateExit, Fault> {
-    let mut gate = opened.gate(false).await?;
+    let mut gate = opened.gate().await?;
     gate.recover().await?;
     let look = gate.step().await?;
     let exit = look.exit();
@@ -40,7 +40,7 @@ pub(super) async fn rollback(
     force: bool,
     format: OutputFormat,
 ) -> Result<GateExit, Fault> {
-    let mut gate = opened.gate(force).await?;
+    let mut gate = opened.bare_gate(force).await?;
     gate.roll_back(reason).await?;
     let text = format!("{}: {}", gate.standing().state, gate.standing().route);
     super::status::done(format, "rollback", &text)?;
@@ -54,7 +54,7 @@ pub(super) async fn run(
     until: Option<State>,
     format: OutputFormat,
 ) -> Result<GateExit, Fault> {
-    let mut gate = opened.gate(false).await?;
+    let mut gate = opened.gate().await?;
     if let Err(error) = gate.recover().await {
         go_on_after(error)?;
     }
