@@ -21,6 +21,7 @@ pub mod exchange;
 pub mod gate;
 pub mod golden;
 pub mod ids;
+pub mod import;
 pub mod json;
 pub mod jwt;
 pub mod normalise;

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use verifier::report::live::LiveReport;
+use verifier::report::live::sheet::sheet;
+use verifier::report::{html, junit, markdown};
 
 use crate::stopping::Program;
 use crate::upstream::Upstream;
@@ -259,9 +261,11 @@ fn r19_nothing_planted_anywhere_is_written_down() {
     let forms: [(&str, Form); 5] = [
         ("text", verifier::report::live::text::write),
         ("json", verifier::report::live::json::write),
-        ("html", verifier::report::live::html::write),
-        ("markdown", verifier::report::live::markdown::write),
-        ("junit", verifier::report::live::junit::write),
+        ("html", |report, out| html::write(&sheet(report), out)),
+        ("markdown", |report, out| {
+            markdown::write(&sheet(report), out)
+        }),
+        ("junit", |report, out| junit::write(&sheet(report), out)),
     ];
     for (name, write) in forms {
         let mut out = Vec::new();
@@ -328,13 +332,13 @@ fn r20_hostile_bodies_paths_and_fields_reach_no_reader_alive() {
     };
     assert!(!report.evidence.ledger.groups.is_empty());
     let mut out = Vec::new();
-    verifier::report::live::html::write(&report, &mut out).expect("into memory");
+    html::write(&sheet(&report), &mut out).expect("into memory");
     let html = String::from_utf8(out).expect("UTF-8");
     assert!(
         !html.contains("<script>alert") && !html.contains("<img"),
         "{html}"
     );
     let mut out = Vec::new();
-    verifier::report::live::markdown::write(&report, &mut out).expect("into memory");
+    markdown::write(&sheet(&report), &mut out).expect("into memory");
     alive("markdown", &String::from_utf8_lossy(&out));
 }

@@ -23,12 +23,12 @@ pub(super) struct CatalogueFile {
     pub(super) _created: Option<Scalar>,
     #[serde(default, rename = "updated")]
     pub(super) _updated: Option<Scalar>,
-    #[serde(default, rename = "servers")]
-    pub(super) _servers: Option<serde_json::Value>,
-    #[serde(default, rename = "date_format")]
-    pub(super) _date_format: Option<Scalar>,
-    #[serde(default, rename = "summary")]
-    pub(super) _summary: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) servers: Option<Spanned<serde_json::Value>>,
+    #[serde(default)]
+    pub(super) date_format: Option<Spanned<Scalar>>,
+    #[serde(default)]
+    pub(super) summary: Option<BTreeMap<String, Spanned<serde_json::Value>>>,
     #[serde(default)]
     pub(super) ignore_fields: Option<Spanned<Vec<String>>>,
     #[serde(default)]
@@ -95,8 +95,8 @@ pub(super) struct EntryFile {
     #[serde(default)]
     pub(super) shadow: Option<Policy>,
     /// The incumbent's progress mark; carries no meaning here.
-    #[serde(default, rename = "status")]
-    pub(super) _status: Option<Scalar>,
+    #[serde(default)]
+    pub(super) status: Option<Spanned<Scalar>>,
     #[serde(default)]
     pub(super) description: Option<String>,
     #[serde(default)]

@@ -153,6 +153,17 @@ impl Template {
         })
     }
 
+    /// Makes these names stand for themselves, braces and all.
+    pub(crate) fn keep_as_text(&mut self, names: &[String]) {
+        for part in &mut self.parts {
+            if let Part::Name(name) = part
+                && names.contains(name)
+            {
+                *part = Part::Text(format!("{{{name}}}"));
+            }
+        }
+    }
+
     /// The text as written, placeholders and all.
     pub fn source(&self) -> &str {
         &self.source
@@ -240,6 +251,32 @@ impl BodyTemplate {
             }
             fixed => Self::Fixed(fixed.clone()),
         })
+    }
+
+    /// `value` without any placeholder.
+    pub(crate) fn literal(value: &Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(Template::literal(text)),
+            Value::Object(map) => Self::Object(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), Self::literal(value)))
+                    .collect(),
+            ),
+            Value::Array(items) => Self::Array(items.iter().map(Self::literal).collect()),
+            fixed => Self::Fixed(fixed.clone()),
+        }
+    }
+
+    /// As [`Template::keep_as_text`], in every string.
+    pub(crate) fn keep_as_text(&mut self, names: &[String]) {
+        match self {
+            Self::Text(template) => template.keep_as_text(names),
+            Self::Object(members) => members
+                .iter_mut()
+                .for_each(|(_, value)| value.keep_as_text(names)),
+            Self::Array(items) => items.iter_mut().for_each(|item| item.keep_as_text(names)),
+            Self::Fixed(_) => {}
+        }
     }
 
     /// Fills every placeholder; the error is the name that has no value.

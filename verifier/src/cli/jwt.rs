@@ -17,6 +17,7 @@ use crate::golden::request::RunId;
 use crate::jwt::cell::Pair;
 use crate::jwt::report;
 use crate::jwt::run::{JwtConfig, run};
+use crate::jwt::sheet;
 
 /// Show each side's tokens to the other, in both directions, and forged ones to both.
 ///
@@ -110,6 +111,7 @@ impl JwtArgs {
         let mut done = block_on(run(&catalogue, targets, &config, &say))??;
         done.core = self.core_claim.claim();
         self.output.write_forms(
+            || sheet::sheet(&done),
             |out| report::json(&done, out),
             |out| report::text(&done, out),
         )?;

@@ -7,6 +7,8 @@ pub mod diff;
 pub mod diff_view;
 pub mod evidence;
 pub mod gate;
+pub mod import;
+pub mod init;
 pub mod jwt;
 pub mod jwt_verify;
 pub mod learn;
@@ -15,6 +17,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod review;
+pub mod shell;
 pub mod target;
 pub mod terminal;
 
@@ -45,6 +48,8 @@ enum Command {
     Evidence(evidence::EvidenceArgs),
     Learn(learn::LearnArgs),
     Gate(gate::GateArgs),
+    Import(import::ImportArgs),
+    Init(init::InitArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Review(review::ReviewArgs),
@@ -52,6 +57,8 @@ enum Command {
     Reject(review::RejectArgs),
     Report(report::ReportArgs),
     Diff(diff::DiffArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 impl Cli {
@@ -66,6 +73,8 @@ impl Cli {
             Command::Adopt(args) => args.run(),
             Command::Evidence(args) => args.run(),
             Command::Learn(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::Init(args) => args.run(),
             Command::Record(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Review(args) => args.run(),
@@ -73,6 +82,8 @@ impl Cli {
             Command::Reject(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Diff(args) => args.run(),
+            Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
         };
         Ok(exit?.into())
     }

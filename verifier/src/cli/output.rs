@@ -8,8 +8,9 @@ use std::str::FromStr;
 use anyhow::Context as _;
 
 use super::terminal::to_stdout;
+use crate::report::sheet::Sheet;
 use crate::report::text::TextConfig;
-use crate::report::{self, Report};
+use crate::report::{self, Report, html, junit, markdown, run_sheet};
 
 /// Forms and places of the report.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,7 +18,8 @@ pub struct OutputArgs {
     /// What standard output gets.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,
-    /// Also write a report to a file: `json=FILE`; may be repeated.
+    /// Also write a report to a file: `json=FILE`, `junit=FILE`, `markdown=FILE`, `html=FILE`; may be
+    /// repeated.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub report: Vec<ReportTarget>,
 }
@@ -31,9 +33,19 @@ pub enum OutputFormat {
     Json,
 }
 
+/// A form of report for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileFormat {
+    Json,
+    Junit,
+    Markdown,
+    Html,
+}
+
 /// A form of report and its file.
 #[derive(Clone, Debug)]
 pub struct ReportTarget {
+    format: FileFormat,
     path: PathBuf,
 }
 
@@ -41,15 +53,24 @@ impl FromStr for ReportTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some(("json", path)) if !path.is_empty() => Ok(Self {
-                path: PathBuf::from(path),
-            }),
-            Some((format, _)) if format != "json" => {
-                Err(format!("no report format `{format}`: write `json=FILE`"))
-            }
-            _ => Err("write `json=FILE`".to_owned()),
+        const FORMS: &str = "`json=FILE`, `junit=FILE`, `markdown=FILE` or `html=FILE`";
+        let Some((name, path)) = text.split_once('=') else {
+            return Err(format!("write {FORMS}"));
+        };
+        let format = match name {
+            "json" => FileFormat::Json,
+            "junit" => FileFormat::Junit,
+            "markdown" => FileFormat::Markdown,
+            "html" => FileFormat::Html,
+            _ => return Err(format!("no report format `{name}`: write {FORMS}")),
+        };
+        if path.is_empty() {
+            return Err(format!("no file: write `{name}=FILE`"));
         }
+        Ok(Self {
+            format,
+            path: PathBuf::from(path),
+        })
     }
 }
 
@@ -57,6 +78,7 @@ impl OutputArgs {
     /// Writes `report` wherever it was asked for; `closing` ends the text form.
     pub fn write(&self, report: &Report, closing: &str) -> anyhow::Result<()> {
         self.write_forms(
+            || run_sheet::sheet(report),
             |out| report::json::write(report, out),
             |out| {
                 report::text::write(report, TextConfig::default(), out)?;
@@ -65,19 +87,28 @@ impl OutputArgs {
         )
     }
 
-    /// The same for a report of any other kind: `json` and `text` are its forms.
+    /// The same for a report of any other kind: `json` and `text` are forms of its own, the others
+    /// show its sheet.
     pub fn write_forms(
         &self,
+        sheet: impl FnOnce() -> Sheet,
         json: impl Fn(&mut dyn io::Write) -> io::Result<()>,
         text: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        for target in &self.report {
-            let file = File::create(&target.path)
-                .with_context(|| format!("{}: cannot write the report", target.path.display()))?;
-            let mut file = BufWriter::new(file);
-            json(&mut file)
+        if !self.report.is_empty() {
+            let sheet = sheet();
+            for ReportTarget { format, path } in &self.report {
+                let fault = || format!("{}: cannot write the report", path.display());
+                let mut file = BufWriter::new(File::create(path).with_context(fault)?);
+                match format {
+                    FileFormat::Json => json(&mut file),
+                    FileFormat::Junit => junit::write(&sheet, &mut file),
+                    FileFormat::Markdown => markdown::write(&sheet, &mut file),
+                    FileFormat::Html => html::write(&sheet, &mut file),
+                }
                 .and_then(|()| file.flush())
-                .with_context(|| format!("{}: cannot write the report", target.path.display()))?;
+                .with_context(fault)?;
+            }
         }
         to_stdout(|out: &mut dyn io::Write| match self.format {
             OutputFormat::Text => text(out),

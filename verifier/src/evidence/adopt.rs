@@ -222,7 +222,7 @@ fn fill_strings(body: Value, filled: &impl Fn(&str) -> String) -> Value {
 }
 
 /// A value of the class that belongs to nobody.
-fn made_up_value(class: &str) -> &'static str {
+pub(crate) fn made_up_value(class: &str) -> &'static str {
     match class {
         "phone" => "010-0000-0000",
         "email" => "someone@example.invalid",

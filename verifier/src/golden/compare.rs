@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use super::contents::{self, Beside, Masked};
 use super::judged::{Answered, answered, hint, line_diff, settle};
 use super::run::{CaseRun, Outcome, Runner, Work};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, DataClass};
 use crate::exchange::{Exchange, Observation};
+use crate::normalise::personal;
 use crate::report::{CaseReport, Report, State};
 
 /// A comparison side by side.
@@ -128,7 +129,10 @@ impl Compare<'_> {
         };
         let state = settle(&mut report, self.catalogue, &exchange, &losses);
         if state == State::Different {
-            report.diff = diff(&exchange, &report);
+            // As with pending files: what looks personal at an unmarked place is not shown.
+            report.diff = diff(&exchange, &report).filter(|text| {
+                self.catalogue.data == DataClass::Synthetic || personal::find(text).is_none()
+            });
         }
         report.with(state)
     }

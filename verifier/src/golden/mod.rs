@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod contents;
 pub mod files;
+pub mod imported;
 mod judged;
 pub mod record;
 pub mod replay;

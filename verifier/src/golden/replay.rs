@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::contents::{self, Beside, Masked};
 use super::files::{Golden, GoldenDir, GoldenError};
+use super::imported;
 use super::judged::{Answered, answered, hint, line_diff, settle};
 use super::run::{CaseRun, Runner};
 use super::snap::Snapshot;
@@ -105,7 +106,7 @@ impl Replay<'_> {
             Ok(answered) => answered,
             Err(report) => return *report,
         };
-        let golden = match goldens.read(&case.id) {
+        let mut golden = match goldens.read(&case.id) {
             Ok(Some(golden)) => golden,
             Ok(None) => {
                 return report.with(State::NoGolden {
@@ -136,9 +137,10 @@ impl Replay<'_> {
             }
         }
         let Answered {
-            observation,
+            mut observation,
             losses,
         } = answered;
+        imported::level(&mut golden, &mut observation);
         report.hint = hint(case, &golden.masked.answer, &observation);
         let exchange = exchange(catalogue, case, &report.path, &golden.masked, observation);
         let state = settle(&mut report, catalogue, &exchange, &losses);
@@ -173,20 +175,23 @@ impl Replay<'_> {
         let tokens = &exchange.candidate.tokens;
         let origin = exchange.candidate.origin.as_deref();
         let text = beside_golden(answer, tokens, origin, golden, report);
-        report.diff = Some(line_diff(
-            &golden.snapshot.contents,
-            &text,
-            "golden",
-            "candidate",
-        ));
+        let shape = match catalogue.data {
+            DataClass::Synthetic => None,
+            DataClass::Real => personal::find(&text),
+        };
+        if shape.is_none() {
+            report.diff = Some(line_diff(
+                &golden.snapshot.contents,
+                &text,
+                "golden",
+                "candidate",
+            ));
+        }
         if !config.pending {
             return Ok(());
         }
-        if catalogue.data == DataClass::Real
-            && let Some(shape) = personal::find(&text)
-        {
+        if let Some(shape) = shape {
             // Nothing is written down; the findings tell where to look.
-            report.diff = None;
             report.hint = Some(format!(
                 "no pending file: the answer seems to hold personal data ({}) at an unmarked place; mark it \
              under `personal`",
@@ -197,6 +202,7 @@ impl Replay<'_> {
         let mut info = golden.snapshot.info.clone();
         if let Some(info) = info.as_object_mut() {
             info.insert("recorded_from".to_owned(), "candidate".into());
+            info.remove("imported");
         }
         let pending = Snapshot {
             source: goldens.source_of(&catalogue.source),

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod mint;
 pub mod report;
 pub mod run;
+pub mod sheet;
 mod token;
 
 pub use token::{Parts, life, parts};

@@ -3,8 +3,14 @@
 pub mod bound;
 pub mod gate;
 pub mod groups;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod live;
+pub mod markdown;
+pub mod run_sheet;
+pub mod sheet;
+pub mod side_by_side;
 pub mod table;
 pub mod text;
 
@@ -351,3 +357,6 @@ fn in_shifted_array(place: &str, finding: &str) -> bool {
             .strip_prefix(array)
             .is_some_and(|rest| rest.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests;

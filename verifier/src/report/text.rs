@@ -77,7 +77,7 @@ pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io
             report.cases.len()
         )?;
         for (case, from) in foreign {
-            writeln!(out, "  {case} (from {})", printable(from))?;
+            writeln!(out, "  {} (from {})", printable(case), printable(from))?;
         }
         writeln!(
             out,
@@ -89,7 +89,7 @@ pub fn write(report: &Report, config: TextConfig, out: &mut dyn io::Write) -> io
             out,
             "{} golden files that no case of the catalogue uses: {}\n",
             "warning:".style(YELLOW),
-            report.orphans.join(", ")
+            printable(&report.orphans.join(", "))
         )?;
     }
     for debt in &report.rule_debt {
@@ -122,7 +122,11 @@ fn write_common(report: &Report, common: &[Group<'_>], out: &mut dyn io::Write) 
         .map(|case| case.case.as_str())
         .collect();
     if !only.is_empty() {
-        writeln!(out, "  nothing else differs in: {}", only.join(", "))?;
+        writeln!(
+            out,
+            "  nothing else differs in: {}",
+            printable(&only.join(", "))
+        )?;
     }
     writeln!(out)
 }
@@ -167,7 +171,7 @@ fn different(
         out,
         "{} {}  {}",
         "✗".style(RED),
-        case.case.style(BOLD),
+        printable(&case.case).style(BOLD),
         printable(&format!("{} {}", case.method, case.path)).style(DIM)
     )?;
     if let Some(hint) = &case.hint {
@@ -198,13 +202,18 @@ fn different(
         }
     }
     if let Some(pending) = &case.pending {
-        writeln!(out, "  {} {}", "pending:".style(DIM), pending.display())?;
+        writeln!(
+            out,
+            "  {} {}",
+            "pending:".style(DIM),
+            printable(&pending.display().to_string())
+        )?;
     }
     writeln!(out)
 }
 
 /// How the two values are related, and what they alone do not say.
-fn remark(finding: &Difference) -> String {
+pub fn remark(finding: &Difference) -> String {
     let relation = finding.relation.as_ref().map(ToString::to_string);
     relation
         .into_iter()
@@ -240,6 +249,16 @@ pub fn findings_table(findings: &[&Difference]) -> Table {
     table
 }
 
+/// The verdict's mark, its colour and its words.
+pub fn verdict_words(report: &Report) -> (&'static str, Style, &'static str) {
+    match report.exit() {
+        Exit::Green if report.command == "compare" => ("✓", GREEN, "answers as legacy does"),
+        Exit::Green => ("✓", GREEN, "answers as recorded"),
+        Exit::Differences => ("✗", RED, "differs"),
+        Exit::Incomplete | Exit::Usage => ("!", YELLOW, "incomplete: this proves nothing yet"),
+    }
+}
+
 fn verdict(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     let totals = report.totals();
     let mut parts = vec![format!("{} cases equal", totals.equal)];
@@ -254,17 +273,12 @@ fn verdict(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
             parts.push(format!("{count} {word}"));
         }
     }
-    let (mark, style, word) = match report.exit() {
-        Exit::Green if report.command == "compare" => ("✓", GREEN, "answers as legacy does"),
-        Exit::Green => ("✓", GREEN, "answers as recorded"),
-        Exit::Differences => ("✗", RED, "differs"),
-        Exit::Incomplete | Exit::Usage => ("!", YELLOW, "incomplete: this proves nothing yet"),
-    };
+    let (mark, style, word) = verdict_words(report);
     writeln!(
         out,
         "{} {}  ({}; {} findings, {} notes; {:.1} s)",
         mark.style(style),
-        format!("{}: {} {word}", report.headline(), report.target).style(BOLD),
+        printable(&format!("{}: {} {word}", report.headline(), report.target)).style(BOLD),
         parts.join(", "),
         totals.findings,
         totals.notes,

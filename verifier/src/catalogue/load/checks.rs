@@ -195,6 +195,9 @@ impl Loader<'_> {
                 );
             }
         }
+        if self.is_manifest {
+            return self.unfilled(&known);
+        }
         let mut missing = Vec::new();
         for (at, case) in self.catalogue.cases.iter().enumerate() {
             let captured = known.get(&at);

@@ -115,6 +115,7 @@ impl Loader<'_> {
                 }
                 statuses.clone()
             }
+            None if self.is_manifest => self.usual_statuses(here, &id),
             None => {
                 return self.refuse(
                     here,
@@ -122,12 +123,9 @@ impl Loader<'_> {
                 );
             }
         };
-        if let [first, .., last] = expected.as_slice() {
-            self.catalogue.warnings.push(format!(
-                "{}:{line}: `{id}` accepts several statuses ({first} … {last}); the golden file decides \
-                 which one counts: write only that one",
-                self.path.display()
-            ));
+        if expected.len() > 1 && (own.is_none() || entry.expected_status.is_some()) {
+            let written = entry.expected_status.as_ref();
+            self.several_statuses(written.map_or(here, |list| list.referenced), &id, &expected);
         }
         let account = self.account_of(&id, here, entry, endpoint);
         let mut masks = inherited.masks.clone();
@@ -195,6 +193,9 @@ impl Loader<'_> {
             .or(entry.role.as_ref())
             .or(endpoint.account.as_ref())
             .or(endpoint.role.as_ref());
+        if self.is_manifest {
+            return self.manifest_account(id, here, chosen);
+        }
         let Some(chosen) = chosen else {
             self.refuse(
                 here,
@@ -448,6 +449,10 @@ impl Loader<'_> {
     pub(super) fn template(&mut self, at: Location, text: &str) -> Option<Template> {
         match Template::parse(text) {
             Ok(template) => Some(template),
+            Err(error) if self.is_manifest => {
+                self.warn(at, format_args!("{error}; `{text}` is sent as it stands"));
+                Some(Template::literal(text))
+            }
             Err(error) => {
                 self.refuse(at, error.to_string());
                 None
@@ -458,6 +463,13 @@ impl Loader<'_> {
     pub(super) fn body(&mut self, at: Location, value: &Value) -> Option<BodyTemplate> {
         match BodyTemplate::parse(value) {
             Ok(body) => Some(body),
+            Err(error) if self.is_manifest => {
+                self.warn(
+                    at,
+                    format_args!("in the body: {error}; it is sent as it stands"),
+                );
+                Some(BodyTemplate::literal(value))
+            }
             Err(error) => {
                 self.refuse(at, format!("in the body: {error}"));
                 None

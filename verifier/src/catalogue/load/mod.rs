@@ -3,6 +3,7 @@
 mod auth;
 mod checks;
 mod entry;
+mod manifest;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,6 +84,7 @@ pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, Ca
     let mut loader = Loader {
         path,
         today,
+        is_manifest: manifest::is_manifest(&file),
         problems: Vec::new(),
         catalogue: Catalogue {
             source: path.to_owned(),
@@ -112,6 +114,8 @@ pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, Ca
 struct Loader<'a> {
     path: &'a Path,
     today: Date,
+    /// A manifest of the team's earlier tool: what it cannot mean is a warning, not an error.
+    is_manifest: bool,
     problems: Vec<Problem>,
     catalogue: Catalogue,
 }
@@ -126,6 +130,12 @@ impl Loader<'_> {
         });
     }
 
+    fn warn(&mut self, at: Location, message: impl fmt::Display) {
+        let line = at.line().max(1);
+        let warning = format!("{}:{line}: {message}", self.path.display());
+        self.catalogue.warnings.push(warning);
+    }
+
     fn read(&mut self, file: &CatalogueFile) {
         if let Some(data) = &file.data {
             match data.value.as_str() {
@@ -136,14 +146,6 @@ impl Loader<'_> {
                     format!("`data: {other}` is unknown: write `synthetic` (made up) or `real`"),
                 ),
             }
-        }
-        if let Some(ignored) = &file.ignore_fields {
-            self.catalogue.warnings.push(format!(
-                "{}:{}: `ignore_fields` is not honoured, since a bare key name hides real differences: \
-                 mask exact places instead, as in `mask: {{/value/createdAt: now}}`",
-                self.path.display(),
-                ignored.referenced.line()
-            ));
         }
         if file
             .version
@@ -159,6 +161,9 @@ impl Loader<'_> {
         }
         if let Some(auth) = &file.auth {
             self.auth(auth, &file.test_accounts);
+        }
+        if self.is_manifest {
+            self.manifest(file);
         }
         let masks = self.masks(&file.mask, &file.personal);
         for entry in &file.endpoints {

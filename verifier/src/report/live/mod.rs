@@ -3,11 +3,9 @@
 #![deny(clippy::disallowed_methods)]
 
 mod curl;
-pub mod html;
 pub mod json;
-pub mod junit;
-pub mod markdown;
 mod noise;
+pub mod sheet;
 pub mod text;
 
 use std::path::PathBuf;
