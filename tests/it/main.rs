@@ -13,6 +13,7 @@ mod manifest;
 mod own_ids;
 mod record;
 mod replay;
+mod routers;
 mod shared_database;
 mod side_by_side;
 mod switches;

@@ -4,3 +4,4 @@
 #[path = "../it/harness.rs"]
 mod harness;
 mod review;
+mod router;

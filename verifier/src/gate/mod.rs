@@ -26,4 +26,5 @@ pub mod run;
 pub mod signal;
 pub mod span;
 pub mod state;
+pub mod webhook;
 pub mod weight;

@@ -2,12 +2,17 @@
 //! that a command succeeded proves nothing.
 
 mod dry_run;
+mod exec;
+pub mod kubernetes;
+mod nginx;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use dry_run::DryRun;
+pub use exec::Exec;
+pub use nginx::Nginx;
 
 use super::clock::Pending;
 use super::weight::Weight;

@@ -2,12 +2,20 @@
 //! and says why where it cannot.
 
 mod evidence;
+mod command;
+mod identity;
+mod probe;
+mod prometheus;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use evidence::LiveEvidence;
+pub use command::Command;
+pub use identity::Identity;
+pub use probe::Probe;
+pub use prometheus::Prometheus;
 
 use super::clock::Pending;
 use super::span::Span;
