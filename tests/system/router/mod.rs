@@ -1,5 +1,6 @@
 //! The gate's outside parts as Debian has them: nginx splits real traffic, Prometheus counts it.
 
+mod cut_over;
 mod nginx;
 mod prometheus;
 
@@ -98,7 +99,7 @@ async fn get(target: &Target, path: &str) -> Option<(u16, String)> {
 
 /// Comes back once `path` is answered with 200.
 async fn ready(target: &Target, path: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while get(target, path)
         .await
         .is_none_or(|(status, _)| status != 200)
@@ -116,7 +117,10 @@ async fn ready(target: &Target, path: &str) {
 struct Traffic {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    /// Without any answer, asked twice.
     lost: Arc<AtomicU64>,
+    /// With another status than 200.
+    bad: Arc<AtomicU64>,
 }
 
 impl Traffic {
@@ -125,20 +129,29 @@ impl Traffic {
             stop: Arc::default(),
             sent: Arc::default(),
             lost: Arc::default(),
+            bad: Arc::default(),
         };
-        let (stop, sent, lost) = (
+        let (stop, sent, lost, bad) = (
             Arc::clone(&traffic.stop),
             Arc::clone(&traffic.sent),
             Arc::clone(&traffic.lost),
+            Arc::clone(&traffic.bad),
         );
         let target = target(base);
         tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                let answer = get(&target, path).await;
+                // A kept connection may be closed in the moment a request goes out on it: a client sends a
+                // safe request again then (RFC 9112, section 9.3.1), and so does this one, once.
+                let answer = match get(&target, path).await {
+                    None => get(&target, path).await,
+                    answer => answer,
+                };
+                match answer {
+                    None => lost.fetch_add(1, Ordering::Relaxed),
+                    Some((200, _)) => 0,
+                    Some(_) => bad.fetch_add(1, Ordering::Relaxed),
+                };
                 sent.fetch_add(1, Ordering::Relaxed);
-                if answer.is_none_or(|(status, _)| status != 200) {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         });
@@ -151,6 +164,10 @@ impl Traffic {
 
     fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    fn bad(&self) -> u64 {
+        self.bad.load(Ordering::Relaxed)
     }
 
     /// Waits until so many more were sent.

@@ -102,7 +102,7 @@ async fn served(pair: &Pair) -> (u64, u64) {
     (counts[0], counts[1])
 }
 
-async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
+pub(super) async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
     let before = router.read().await.expect("a reading");
     let mark = Mark {
         run_id: "run-1".to_owned(),
@@ -119,7 +119,7 @@ async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
     after
 }
 
-fn weight(percent: u8) -> Act {
+pub(super) fn weight(percent: u8) -> Act {
     Act::SetWeight {
         weight: Weight::from_percent(percent).expect("a weight"),
     }
@@ -155,7 +155,12 @@ async fn nginx_splits_as_it_is_told_and_no_reload_loses_a_request() {
     let reading = set(&mut router, Act::SwitchMain { to: Side::Legacy }, 6).await;
     assert_eq!(reading.exposure(), Weight::NONE);
     traffic.more(20).await;
-    assert_eq!(traffic.lost(), 0, "of {}", traffic.sent());
+    assert_eq!(
+        (traffic.lost(), traffic.bad()),
+        (0, 0),
+        "of {}",
+        traffic.sent()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

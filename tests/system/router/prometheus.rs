@@ -17,8 +17,13 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) async fn new(pair: &Pair) -> Self {
+        Self::at(pair, free_port()).await
+    }
+
+    /// At a port that is known to others already; goes on with what an earlier one has kept.
+    pub(super) async fn at(pair: &Pair, port: u16) -> Self {
         let folder = pair.folder.path().join("prometheus");
-        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join("prometheus.yml");
         write(
             &file,
@@ -29,7 +34,6 @@ impl Counting {
                 pair.legacy.addr, pair.core.addr
             ),
         );
-        let port = free_port();
         let program = Program::start(
             "prometheus",
             &[
@@ -50,7 +54,7 @@ impl Counting {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), scraped)
+        tokio::time::timeout(Duration::from_mins(1), scraped)
             .await
             .expect("both servers are scraped");
         let config: PrometheusConfig = serde_json::from_value(serde_json::json!({

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::Opened;
-use crate::gate::actuator::{Actuator, DryRun};
+use crate::gate::actuator::kubernetes::{GatewayApi, IngressNginx};
+use crate::gate::actuator::{Actuator, DryRun, Exec, Nginx};
 use crate::gate::clock::Clock;
 use crate::gate::config::RouterConfig;
+use crate::gate::notify::Notify;
 use crate::gate::run::Parts;
-use crate::gate::signal::{LiveEvidence, Signal};
+use crate::gate::signal::{Command, Identity, LiveEvidence, Probe, Prometheus, Signal};
+use crate::gate::webhook::Webhook;
 
 /// The router and, for a gate that `sees`, the signals that the configuration names.
 pub(super) fn parts(opened: &Opened, clock: Arc<dyn Clock>, sees: bool) -> anyhow::Result<Parts> {
     let signals = if sees { signals(opened)? } else { Vec::new() };
+    let webhook = opened.gate.webhook.as_ref().map(Webhook::new);
     Ok(Parts {
         actuator: actuator(opened)?,
         signals,
-        notify: None,
+        notify: webhook.map(|webhook| Box::new(webhook) as Box<dyn Notify>),
         clock,
     })
 }
@@ -32,13 +36,28 @@ fn actuator(opened: &Opened) -> anyhow::Result<Box<dyn Actuator>> {
         Some(RouterConfig::DryRun(config)) => {
             Box::new(DryRun::new(config.file.clone().unwrap_or(file)))
         }
-        Some(other) => bail!("{other:?}: this router cannot be driven yet"),
+        Some(RouterConfig::IngressNginx(config)) => Box::new(IngressNginx::new(config)),
+        Some(RouterConfig::GatewayApi(config)) => Box::new(GatewayApi::new(config)),
+        Some(RouterConfig::Nginx(config)) => Box::new(Nginx::new(config)),
+        Some(RouterConfig::Exec(config)) => Box::new(Exec::new(config)),
     })
 }
 
 fn signals(opened: &Opened) -> anyhow::Result<Vec<Box<dyn Signal>>> {
     let config = &opened.gate.signals;
     let mut signals: Vec<Box<dyn Signal>> = Vec::new();
+    if let Some(prometheus) = &config.prometheus {
+        signals.push(Box::new(Prometheus::new(prometheus)));
+    }
+    for probe in &config.probes {
+        signals.push(Box::new(Probe::new(probe)));
+    }
+    for command in &config.commands {
+        signals.push(Box::new(Command::new(command)));
+    }
+    if let Some(identity) = &config.identity {
+        signals.push(Box::new(Identity::new(identity)));
+    }
     if config.evidence {
         let live = opened
             .gate

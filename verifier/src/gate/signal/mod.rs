@@ -1,8 +1,8 @@
 //! What is known of live traffic, from whichever source: each answers the same questions for a window,
 //! and says why where it cannot.
 
-mod evidence;
 mod command;
+mod evidence;
 mod identity;
 mod probe;
 mod prometheus;
@@ -11,8 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use evidence::LiveEvidence;
 pub use command::Command;
+pub use evidence::LiveEvidence;
 pub use identity::Identity;
 pub use probe::Probe;
 pub use prometheus::Prometheus;
