@@ -72,6 +72,8 @@ impl EvidenceWriter {
                 .ok()
                 .and_then(|word| word.as_str().map(str::to_owned)),
             second_answers: config.noise.words(),
+            legacy_version: wanted.legacy_version.clone(),
+            core_version: wanted.core_version.clone(),
             trace_url: wanted.trace_url.clone(),
             ..Run::default()
         };

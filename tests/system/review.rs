@@ -62,14 +62,6 @@ const ROOMS: Run = Run {
     timeout: std::time::Duration::from_secs(30),
     shuffle: None,
 };
-const DIFFERING: [&str; 5] = [
-    "rooms_get.snap",
-    "rooms_get@deleted.snap",
-    "rooms_get@moved.snap",
-    "rooms_list.snap",
-    "rooms_list@statistics_page.snap",
-];
-
 fn texts(package: &Package) -> Vec<String> {
     let names = snapshots(&package.golden());
     names
@@ -95,7 +87,10 @@ async fn a_difference_is_shown_then_rejected_or_accepted() {
     assert_eq!(report.exit(), Exit::Differences);
     let names = differing(&report);
     assert!(
-        names.len() >= 3 && names.iter().all(|name| DIFFERING.contains(&name.as_str())),
+        names.len() >= 3
+            && names
+                .iter()
+                .all(|name| name.starts_with("rooms_get") || name.starts_with("rooms_list")),
         "{names:?}"
     );
     assert_eq!(shown(package.path(), &[]), names);

@@ -33,11 +33,12 @@ struct Live {
     took: Duration,
 }
 
-/// Both parts of the demo that need live traffic.
-pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<()> {
+/// Both parts of the demo that need live traffic. Returns where the evidence of the clean core is.
+pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     println!("\n3. Live traffic through the proxy, a core that answers as legacy does");
     let traffic = Traffic::new(REQUESTS);
-    let clean = run(home, DefectSet::NONE, traffic.clone(), None).await?;
+    let good = fresh(out.join("live-clean.db"))?;
+    let clean = run(home, DefectSet::NONE, traffic.clone(), Some(good.clone())).await?;
     summary(&clean);
     ensure!(
         clean.total.different == 0,
@@ -46,14 +47,7 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<()> {
     );
 
     println!("\n4. Live traffic through the proxy, the core as it was shipped");
-    let evidence = out.join("live-as-shipped.db");
-    for end in ["", "-wal", "-shm"] {
-        let old = PathBuf::from(format!("{}{end}", evidence.display()));
-        if old.exists() {
-            std::fs::remove_file(&old)
-                .with_context(|| format!("{}: cannot replace", old.display()))?;
-        }
-    }
+    let evidence = fresh(out.join("live-as-shipped.db"))?;
     let shipped = run(
         home,
         DefectSet::as_shipped(),
@@ -72,7 +66,19 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<()> {
         "\nWhat was seen, redacted: verifier report --evidence {}",
         evidence.strip_prefix(home).unwrap_or(&evidence).display()
     );
-    Ok(())
+    Ok(good)
+}
+
+/// A place for an evidence file, without that of an earlier demo.
+fn fresh(evidence: PathBuf) -> anyhow::Result<PathBuf> {
+    for end in ["", "-wal", "-shm"] {
+        let old = PathBuf::from(format!("{}{end}", evidence.display()));
+        if old.exists() {
+            std::fs::remove_file(&old)
+                .with_context(|| format!("{}: cannot replace", old.display()))?;
+        }
+    }
+    Ok(evidence)
 }
 
 /// Starts the pair on one database with the proxy before it and sends `traffic` through.
@@ -103,6 +109,7 @@ async fn run(
     config.shadow.max_held_bytes = 512 << 20;
     let shown = evidence.is_some() || traffic.requests > ALONE;
     config.evidence.file = evidence;
+    config.evidence.core_version = Some(crate::gate::BUILD.to_owned());
     let proxy = Proxy::start(&config)?;
     let began = Instant::now();
     let terminal = shown && io::stderr().is_terminal();

@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --bin demo` ends by itself and leaves nothing behind but its report.
 
+mod gate;
 mod live;
 
 use std::fs::File;
@@ -58,7 +59,7 @@ async fn demo() -> anyhow::Result<()> {
         "the shipped core should differ"
     );
 
-    live::show(&home, &out).await?;
+    let live = live::show(&home, &out).await?;
 
     let path = out.join("replay-as-shipped.json");
     let mut file = BufWriter::new(
@@ -70,7 +71,7 @@ async fn demo() -> anyhow::Result<()> {
         "The full report of the replay: {}",
         path.strip_prefix(&home).unwrap_or(&path).display()
     );
-    Ok(())
+    gate::show(&home, &out, clean, live).await
 }
 
 /// The folder that holds `golden/`: the package's when cargo runs this, else where one stands.

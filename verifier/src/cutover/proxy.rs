@@ -161,4 +161,8 @@ pub struct EvidenceConfig {
     pub trace_url: Option<String>,
     /// The answer's field in which the services tell their version.
     pub version_header: Option<String>,
+    /// What runs as legacy, where it tells its version in no field.
+    pub legacy_version: Option<String>,
+    /// What runs as core, likewise: the build or image digest that the evidence speaks of.
+    pub core_version: Option<String>,
 }
