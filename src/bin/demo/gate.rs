@@ -81,7 +81,7 @@ pub(crate) async fn show(
         },
     }))
     .context("the demo's configuration of the gate")?;
-    judge(&config, &catalogue, &live, today)?;
+    judge(&config, &catalogue, &live, today);
     walk(out, config, catalogue, live).await
 }
 
@@ -120,12 +120,7 @@ async fn check_tokens(catalogue: &Catalogue) -> anyhow::Result<jwt::cell::JwtRep
 }
 
 /// What the evidence files say, before anything moves.
-fn judge(
-    config: &GateConfig,
-    catalogue: &Catalogue,
-    live: &Path,
-    today: jiff::civil::Date,
-) -> anyhow::Result<()> {
+fn judge(config: &GateConfig, catalogue: &Catalogue, live: &Path, today: jiff::civil::Date) {
     let mut running = Running::default();
     running.add("demo", [BUILD.to_owned()]);
     let proofs = load::all(
@@ -165,7 +160,6 @@ fn judge(
             );
         }
     }
-    Ok(())
 }
 
 async fn walk(
@@ -205,21 +199,11 @@ async fn walk(
         if look.reached != at {
             let now = clock.now();
             let minutes = now.since(since).as_secs_f64() / 60.0;
-            let route = look
-                .route
-                .map(|route| route.to_string())
-                .unwrap_or_default();
-            println!(
-                "   {at} ▸ {} after {minutes:.1} min  (was: {route})",
-                look.reached
-            );
+            println!("   {at} ▸ {} after {minutes:.1} min", look.reached);
             (at, since) = (look.reached, now);
         }
         if at == State::Switched {
-            println!(
-                "   The journal: verifier gate status --state {}",
-                state.display()
-            );
+            println!("   The journal: demo-report/gate-state/journal.log");
             gate.close().await?;
             return Ok(());
         }

@@ -71,7 +71,7 @@ async fn demo() -> anyhow::Result<()> {
         "The full report of the replay: {}",
         path.strip_prefix(&home).unwrap_or(&path).display()
     );
-    gate::show(&home, &out, clean, live).await
+    Box::pin(gate::show(&home, &out, clean, live)).await
 }
 
 /// The folder that holds `golden/`: the package's when cargo runs this, else where one stands.
