@@ -78,6 +78,8 @@ pub struct JwtArgs {
 impl JwtArgs {
     /// Runs the checks and writes their reports.
     pub fn run(self) -> anyhow::Result<Exit> {
+        // First of all: a secret on the command line is refused whatever else is wrong.
+        let secret = self.secret()?;
         let text = std::fs::read_to_string(&self.catalog).with_context(|| {
             format!(
                 "{}: cannot read the catalogue: name it with `--catalog FILE`",
@@ -89,7 +91,7 @@ impl JwtArgs {
             .unwrap_or_else(|| jiff::ZonedDateTime::now().date());
         let catalogue = Catalogue::parse(&self.catalog, &text, today)?;
         let config = JwtConfig {
-            secret: self.secret()?,
+            secret,
             allow_writes: self.allow_writes,
             only: self.only.clone(),
             waived: self.waive.clone(),

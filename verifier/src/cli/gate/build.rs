@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::Opened;
+#[cfg(feature = "kubernetes")]
 use crate::gate::actuator::kubernetes::{GatewayApi, IngressNginx};
 use crate::gate::actuator::{Actuator, DryRun, Exec, Nginx};
 use crate::gate::clock::Clock;
@@ -36,8 +37,14 @@ fn actuator(opened: &Opened) -> anyhow::Result<Box<dyn Actuator>> {
         Some(RouterConfig::DryRun(config)) => {
             Box::new(DryRun::new(config.file.clone().unwrap_or(file)))
         }
+        #[cfg(feature = "kubernetes")]
         Some(RouterConfig::IngressNginx(config)) => Box::new(IngressNginx::new(config)),
+        #[cfg(feature = "kubernetes")]
         Some(RouterConfig::GatewayApi(config)) => Box::new(GatewayApi::new(config)),
+        #[cfg(not(feature = "kubernetes"))]
+        Some(RouterConfig::IngressNginx(_) | RouterConfig::GatewayApi(_)) => {
+            bail!("this `verifier` was built without its feature `kubernetes`")
+        }
         Some(RouterConfig::Nginx(config)) => Box::new(Nginx::new(config)),
         Some(RouterConfig::Exec(config)) => Box::new(Exec::new(config)),
     })

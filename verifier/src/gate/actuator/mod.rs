@@ -3,6 +3,7 @@
 
 mod dry_run;
 mod exec;
+#[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 mod nginx;
 
