@@ -10,6 +10,7 @@
 //! `#![deny(clippy::disallowed_methods)]`.
 
 pub mod catalogue;
+pub mod causes;
 pub mod cli;
 pub mod client;
 pub mod compare;

@@ -6,7 +6,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::{EndpointLine, LiveReport, Side, curl};
+use super::{EndpointLine, LiveReport, Side, causes, curl};
 use crate::confidence::{LIMIT_RATE, together};
 use crate::evidence::noise::Decision;
 use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
@@ -56,6 +56,7 @@ fn value(report: &LiveReport) -> Value {
             "target_rate": TARGET_RATE,
             "limit_rate": LIMIT_RATE,
         },
+        "causes": causes::values(report),
         "findings": findings,
         "noise": noise(report, Decision::Noise),
         "undecided": noise(report, Decision::Undecided),

@@ -2,6 +2,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod causes;
 mod curl;
 pub mod json;
 mod noise;

@@ -5,7 +5,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, curl, moment, noise, quantile_text, run_line};
+use super::{LiveReport, Side, causes, curl, moment, noise, quantile_text, run_line};
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
@@ -21,6 +21,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "{} {}", "run".style(bold), printable(&run_line(run)))?;
     }
     endpoints(report, out)?;
+    causes::write(report, out)?;
     let groups = report.groups();
     for (id, group) in groups.iter().take(DETAILED) {
         detailed(report, id, group, out)?;
