@@ -35,7 +35,7 @@ fn example<'r>(report: &'r LiveReport, cause: &Cause) -> Option<(&'r str, &'r Sa
 }
 
 /// Writes the section of a text report; nothing where nothing differs.
-pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     let all = causes(&report.groups());
     if all.is_empty() {
         return Ok(());
@@ -84,7 +84,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// The causes for programs, in the order of their rank.
-pub fn values(report: &LiveReport) -> Vec<Value> {
+pub(super) fn values(report: &LiveReport) -> Vec<Value> {
     let all = causes(&report.groups());
     all.iter()
         .map(|cause| {
