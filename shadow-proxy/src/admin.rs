@@ -97,7 +97,7 @@ impl AdminState {
         })
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served\n");
         }
@@ -120,7 +120,7 @@ impl AdminState {
                  /healthz  the process lives\n/readyz   clients can be served\n",
             ),
             "/metrics" => typed("text/plain; version=0.0.4; charset=utf-8", self.metrics()),
-            "/status" => typed("application/json", self.status()),
+            "/status" => typed("application/json", self.status().await),
             _ => text(StatusCode::NOT_FOUND, "not here; / lists what is\n"),
         }
     }
@@ -143,7 +143,11 @@ impl AdminState {
     }
 
     /// The live summary.
-    fn status(&self) -> String {
+    async fn status(&self) -> String {
+        let ids = match &self.settings.ids {
+            Some(ids) => Some(ids.counts().await),
+            None => None,
+        };
         let total = self.counters.total();
         let decisions = self.decisions();
         let endpoints: Vec<_> = self
@@ -200,7 +204,7 @@ impl AdminState {
         status["endpoints"] = json!(endpoints);
         status["groups"] = json!(groups);
         status["exchanges_beyond_groups"] = json!(self.findings.more());
-        status["ids"] = json!(self.settings.ids.as_ref().map(|ids| ids.counts()));
+        status["ids"] = json!(ids);
         status["second_answers"] = json!(self.second_answers);
         format!("{status:#}\n")
     }
@@ -590,9 +594,9 @@ pub(crate) fn start(
                     };
                     let state = state.clone();
                     tokio::task::spawn_local(async move {
-                        let service = service_fn(|request| {
-                            let answer = state.answer(&request);
-                            async move { Ok::<_, Infallible>(answer) }
+                        let state = &state;
+                        let service = service_fn(move |request| async move {
+                            Ok::<_, Infallible>(state.answer(&request).await)
                         });
                         let served = http1::Builder::new()
                             .timer(TokioTimer::new())

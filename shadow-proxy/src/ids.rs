@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
+use tokio::sync::Mutex as SlowMutex;
 use verifier::catalogue::Catalogue;
 use verifier::cutover::{Config, Database, Policy};
 use verifier::decode::{codings, decode};
@@ -61,10 +62,19 @@ impl Tokens {
     }
 }
 
+/// What pairs have taught so far.
+#[derive(Default)]
+struct Known {
+    map: IdMap,
+    tokens: Tokens,
+}
+
 /// What is known of both sides' ids, for all lanes and the comparing thread.
 pub(crate) struct Ids {
-    map: Mutex<IdMap>,
-    tokens: Mutex<Tokens>,
+    /// One lock for both, or two threads that take two in different orders wait for each other for
+    /// good. The comparing thread holds it for whole bodies and runs at low priority, so a lane, which
+    /// serves clients beside the shadow, must never block on it: it waits without its thread.
+    known: SlowMutex<Known>,
     /// Shadowed requests under way, in the order in which legacy answered.
     turns: Mutex<Turns>,
     /// Path templates of the catalogue's endpoints, by name.
@@ -80,8 +90,13 @@ struct Turns {
 
 impl fmt::Debug for Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tokens = lock(&self.tokens).order.len();
-        write!(f, "Ids({:?}, {tokens} tokens)", lock(&self.map).counts())
+        match self.known.try_lock() {
+            Ok(known) => {
+                let (map, tokens) = (known.map.counts(), known.tokens.order.len());
+                write!(f, "Ids({map:?}, {tokens} tokens)")
+            }
+            Err(_in_use) => f.write_str("Ids"),
+        }
     }
 }
 
@@ -113,8 +128,7 @@ impl Ids {
         let endpoints = catalogue.map_or(&[][..], |catalogue| &catalogue.endpoints);
         (mirrors && writes.database == Database::Isolated).then(|| {
             Arc::new(Self {
-                map: Mutex::default(),
-                tokens: Mutex::default(),
+                known: SlowMutex::default(),
                 turns: Mutex::default(),
                 templates: endpoints
                     .iter()
@@ -125,8 +139,8 @@ impl Ids {
     }
 
     /// Pairs of each type, for the summary.
-    pub(crate) fn counts(&self) -> serde_json::Value {
-        serde_json::json!(lock(&self.map).counts())
+    pub(crate) async fn counts(&self) -> serde_json::Value {
+        serde_json::json!(self.known.lock().await.map.counts())
     }
 
     /// The path template of an endpoint; an inferred name holds its own.
@@ -164,15 +178,15 @@ impl Ids {
     }
 
     /// The head of a request with core's ids, tokens and cookies in place of legacy's.
-    pub(crate) fn head(&self, endpoint: &str, head: &Head) -> Result<Head, Reason> {
+    pub(crate) async fn head(&self, endpoint: &str, head: &Head) -> Result<Head, Reason> {
         let mut head = head.clone();
+        let Known { map, tokens } = &*self.known.lock().await;
         let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let template = self.template(endpoint);
-        let rewritten = rewrite_path(target, template, &lock(&self.map));
+        let rewritten = rewrite_path(target, template, map);
         if let Some(target) = rewritten.map_err(|_unmapped| Reason::UnmappedId)? {
             head.uri = target.parse().map_err(|_never| Reason::UnmappedId)?;
         }
-        let tokens = lock(&self.tokens);
         if tokens.to_core.is_empty() {
             return Ok(head);
         }
@@ -205,17 +219,17 @@ impl Ids {
     }
 
     /// A request's body with core's ids and tokens; `None` where it stays as it is.
-    pub(crate) fn body(&self, endpoint: &str, body: &[u8]) -> Result<Option<Bytes>, Reason> {
+    pub(crate) async fn body(&self, endpoint: &str, body: &[u8]) -> Result<Option<Bytes>, Reason> {
         let kind = type_of_template(self.template(endpoint));
-        let tokens = lock(&self.tokens);
+        let Known { map, tokens } = &*self.known.lock().await;
         let token = |text: &str| tokens.to_core.get(text).cloned();
-        rewrite_body(body, &kind, &lock(&self.map), token)
+        rewrite_body(body, &kind, map, token)
             .map(|new| new.map(Bytes::from))
             .map_err(|_unmapped| Reason::UnmappedId)
     }
 
     /// Learns from a write that both have carried out, before anything that comes after it.
-    pub(crate) fn learn_write(
+    pub(crate) async fn learn_write(
         &self,
         endpoint: &str,
         made: bool,
@@ -228,7 +242,8 @@ impl Ids {
         let kind = type_of_template(self.template(endpoint));
         let ours = unpacked(&legacy.headers, legacy.body.joined());
         let core = core.filter(|core| core.status.is_success());
-        let mut map = lock(&self.map);
+        let theirs = core.map(|core| unpacked(&core.headers, core.body.joined()));
+        let Known { map, tokens: known } = &mut *self.known.lock().await;
         if made {
             for (kind, id) in given_out(&ours, &kind) {
                 map.born(&kind, &id);
@@ -237,8 +252,9 @@ impl Ids {
                 map.born(&kind, &id);
             }
         }
-        let Some(core) = core else { return };
-        let theirs = unpacked(&core.headers, core.body.joined());
+        let (Some(core), Some(theirs)) = (core, theirs) else {
+            return;
+        };
         for pair in align(&ours, &theirs, &kind, made) {
             if pair.sure {
                 map.learn(&pair.kind, &pair.legacy, &pair.core, made);
@@ -249,7 +265,6 @@ impl Ids {
         {
             map.learn(&kind, &ours, &theirs, made);
         }
-        let mut known = lock(&self.tokens);
         for (ours, theirs) in tokens(&ours, &theirs) {
             known.learn(ours, theirs);
         }
@@ -262,7 +277,7 @@ impl Ids {
     }
 
     /// Reads two answers for comparing: what they teach, what contradicts it, and core's answer with
-    /// legacy's ids.
+    /// legacy's ids. Blocks its thread, which must be the comparing one.
     pub(crate) fn read(&self, exchange: &mut Exchange) -> Read {
         let mut read = Read::default();
         let kind = type_of_template(self.template(&exchange.endpoint));
@@ -275,8 +290,9 @@ impl Ids {
         };
         let good = |answer: &Answer| (200..300).contains(&answer.status);
         let made = exchange.method == "POST" && good(ours) && good(theirs);
-        let mut map = lock(&self.map);
-        for pair in align(&legacy, &core, &kind, made) {
+        let aligned = align(&legacy, &core, &kind, made);
+        let Known { map, tokens } = &mut *self.known.blocking_lock();
+        for pair in aligned {
             match map.fit(&pair.kind, &pair.legacy, &pair.core) {
                 Fit::Conflict { core, legacy } => read.conflicts.push((pair, core, legacy)),
                 Fit::New if !pair.sure => {}
@@ -287,9 +303,8 @@ impl Ids {
                 Fit::Known => read.pairs.push(pair),
             }
         }
-        let tokens = lock(&self.tokens);
         let token = |text: &str| tokens.to_legacy.get(text).cloned();
-        if let Some(body) = to_legacy(&core, &kind, &map, token) {
+        if let Some(body) = to_legacy(&core, &kind, map, token) {
             theirs.body = Bytes::from(body);
         }
         for (name, value) in &mut theirs.headers {
@@ -405,4 +420,77 @@ fn cookie_fields(headers: &mut HeaderMap) -> impl Iterator<Item = &mut HeaderVal
         header::Entry::Vacant(_) => None,
     }
     .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+    use std::{pin::pin, thread};
+
+    use verifier::exchange::Observation;
+
+    use super::*;
+
+    fn ids() -> Arc<Ids> {
+        let mut config = Config::default();
+        config.writes.default = Policy::Mirror;
+        config.writes.database = Database::Isolated;
+        Ids::new(&config, None).expect("core has a database of its own")
+    }
+
+    #[test]
+    fn a_lane_gives_its_thread_back_while_the_comparing_thread_reads() {
+        let ids = ids();
+        let head = Head::default();
+        let reading = ids.known.try_lock().expect("nobody else has it");
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut asked = pin!(ids.head("GET /rooms", &head));
+        assert!(asked.as_mut().poll(&mut cx).is_pending());
+        let mut body = pin!(ids.body("POST /rooms", b"{\"id\":1}"));
+        assert!(body.as_mut().poll(&mut cx).is_pending());
+        drop(reading);
+        assert!(matches!(asked.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
+        assert!(matches!(body.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn reading_answers_and_rewriting_requests_never_wait_for_each_other_for_good() {
+        let ids = ids();
+        let answer = |id: u32| Observation {
+            answer: Ok(Answer {
+                status: 201,
+                headers: Vec::new(),
+                body: format!(r#"{{"id":{id},"accessToken":"t{id}"}}"#).into(),
+            }),
+            origin: None,
+            tokens: verifier::exchange::Tokens::default(),
+            latency: Duration::ZERO,
+        };
+        let reader = thread::spawn({
+            let ids = Arc::clone(&ids);
+            move || {
+                for id in 0..2_000 {
+                    let mut exchange = Exchange {
+                        endpoint: "POST /rooms".to_owned(),
+                        case: String::new(),
+                        method: "POST".to_owned(),
+                        path: "/rooms".to_owned(),
+                        reference: answer(id),
+                        candidate: answer(id + 10_000),
+                    };
+                    ids.read(&mut exchange);
+                }
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            for _ in 0..2_000 {
+                let body = ids.body("POST /rooms", br#"{"name":"x"}"#).await;
+                assert!(body.is_ok());
+            }
+        });
+        reader.join().expect("the reader ends");
+    }
 }

@@ -227,10 +227,10 @@ async fn copy_with_ids(
     };
     ids.wait(turn).await;
     let (ticket, name) = (&job.ticket, job.ticket.endpoint().name());
-    let mut head = ids.head(name, &job.head)?;
+    let mut head = ids.head(name, &job.head).await?;
     let repeat = request_body.is_none();
     if let Some(body) = &request_body
-        && let Some(body) = ids.body(name, &body.joined())?
+        && let Some(body) = ids.body(name, &body.joined()).await?
     {
         if head.headers.contains_key(header::CONTENT_LENGTH) {
             head.headers
@@ -265,7 +265,8 @@ async fn copy_with_ids(
     };
     if job.since.is_none() {
         let made = job.head.method == Method::POST;
-        ids.learn_write(name, made, &reference, core.as_ref().ok());
+        ids.learn_write(name, made, &reference, core.as_ref().ok())
+            .await;
     }
     let core = core?;
     ticket.core_took(core.took);
