@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use crate::route::{self, Routes};
+use crate::usage::{EndpointUses, UseCounts};
 
 /// Why an exchange was not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +172,7 @@ pub struct Endpoint {
     /// Exchanges with a verdict that were held against one as well.
     paired: AtomicU64,
     not_paired: Mutex<BTreeMap<&'static str, u64>>,
+    uses: EndpointUses,
 }
 
 /// The counts of one endpoint at one moment.
@@ -216,6 +218,7 @@ impl Endpoint {
             twin_asked: AtomicU64::new(0),
             paired: AtomicU64::new(0),
             not_paired: Mutex::default(),
+            uses: EndpointUses::default(),
         })
     }
 
@@ -250,6 +253,11 @@ impl Endpoint {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// How clients use it; nothing where no evidence is kept.
+    pub(crate) fn uses(&self) -> &EndpointUses {
+        &self.uses
     }
 
     pub(crate) fn ask_twin(&self) {
@@ -306,6 +314,8 @@ impl Endpoint {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     endpoint: Arc<Endpoint>,
+    /// Where its verdict counts besides.
+    used: Option<Arc<UseCounts>>,
     open: bool,
 }
 
@@ -314,8 +324,14 @@ impl Ticket {
         endpoint.sent.fetch_add(1, Ordering::Relaxed);
         Self {
             endpoint,
+            used: None,
             open: true,
         }
+    }
+
+    /// Lets its verdict count for a use of the endpoint as well.
+    pub(crate) fn uses(&mut self, used: Option<Arc<UseCounts>>) {
+        self.used = used;
     }
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
@@ -349,6 +365,9 @@ impl Ticket {
     }
 
     pub(crate) fn compared(mut self, equal: bool) {
+        if let Some(used) = &self.used {
+            used.compare();
+        }
         let count = if equal {
             &self.endpoint.equal
         } else {

@@ -267,6 +267,7 @@ fn tally(endpoint: &Endpoint) -> EndpointTally {
         equal_by_status: equal_by_status.collect(),
         reference_latency: histogram(endpoint.legacy_latency()),
         candidate_latency: histogram(endpoint.core_latency()),
+        uses: endpoint.uses().read(),
     }
 }
 

@@ -16,6 +16,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
+use verifier::evidence::usage::Handling;
 
 use crate::body::{ClientBody, LegacyBody, ReplyBody, RequestBody};
 use crate::capture::Capture;
@@ -134,7 +135,7 @@ fn plan(lane: &Lane, client: &Client, parts: &Parts, checked: Checked, ticket: &
 async fn answer(
     lane: Rc<Lane>,
     client: &Rc<Client>,
-    ticket: Ticket,
+    mut ticket: Ticket,
     checked: Checked,
     plan: Plan,
     parts: Parts,
@@ -165,6 +166,8 @@ async fn answer(
     let clock = &lane.settings.write_clock;
     let since = (!checked.write).then(|| clock.read());
     let write = checked.write.then(|| clock.write());
+    let uses = lane.uses.as_ref();
+    let asked = uses.map(|uses| uses.ask(&parts.headers, &parts.uri));
     let began = Instant::now();
     let request = Request::from_parts(parts, body);
     let repeat = if repeatable { head.as_ref() } else { None };
@@ -207,6 +210,17 @@ async fn answer(
             "legacy switched protocols unasked",
             false,
         );
+    }
+    if let (Some(uses), Some(asked)) = (uses, asked) {
+        let endpoint = ticket.endpoint();
+        let handling = if checked.write {
+            let policy = lane.settings.writes.policy(checked, endpoint.name());
+            policy.into()
+        } else {
+            Handling::Safe
+        };
+        let used = uses.count(endpoint, handling, &asked, parts.status);
+        ticket.uses(used);
     }
     let copy = match (plan.after_legacy(parts.status), head) {
         (Ok(action), Some(head)) if lane.in_flight.get() < lane.settings.shadow_per_lane => {

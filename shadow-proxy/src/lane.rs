@@ -26,6 +26,7 @@ use crate::sink::{Pair, Sink};
 use crate::tls::Acceptor;
 use crate::twin::Twin;
 use crate::upstream::{Address, LinkLimits, Upstream};
+use crate::usage::UseLane;
 use crate::watch::Sweep;
 use crate::writes::Writes;
 
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Acceptor>,
     /// Whether evidence is kept.
     pub(crate) evidence: bool,
+    /// The claim of bearer tokens that names a role.
+    pub(crate) role_claim: Option<String>,
     /// How long accepted requests may take to be answered once the proxy is to stop.
     pub(crate) drain: Duration,
 }
@@ -69,6 +72,8 @@ pub(crate) struct Lane {
     pub(crate) settings: Arc<Settings>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) endpoints: Endpoints,
+    /// Counts how endpoints are used, where evidence is kept.
+    pub(crate) uses: Option<UseLane>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) sink: Sink,
     pub(crate) sweep: Rc<Sweep>,
@@ -108,6 +113,9 @@ impl Lane {
         };
         Rc::new(Self {
             endpoints: Endpoints::new(&counters, &settings.routes),
+            uses: settings
+                .evidence
+                .then(|| UseLane::new(settings.role_claim.as_deref())),
             legacy: upstream(&settings.legacy, settings.legacy_links),
             core: upstream(&settings.core, settings.core_links),
             // A pool of its own, also where it is legacy itself that is asked again.

@@ -30,6 +30,7 @@ mod tls;
 mod tunnel;
 mod twin;
 mod upstream;
+mod usage;
 mod watch;
 mod wire;
 pub mod writes;

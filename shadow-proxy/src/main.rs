@@ -60,6 +60,10 @@ struct Serve {
     /// The key that hides personal values in it, kept in another folder [default: a random one]
     #[arg(long, value_name = "FILE")]
     redaction_key_file: Option<PathBuf>,
+    /// The claim of bearer tokens that names the client's role, such as `role` or `/realm_access/roles`;
+    /// the evidence counts its values
+    #[arg(long, value_name = "CLAIM")]
+    role_claim: Option<String>,
     /// Share of users to shadow, 0 to 100 [default: 100]
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
@@ -217,6 +221,9 @@ fn configured(args: &Serve) -> anyhow::Result<Config> {
             .evidence
             .redaction_key_file
             .clone_from(&args.redaction_key_file);
+    }
+    if args.role_claim.is_some() {
+        config.evidence.role_claim.clone_from(&args.role_claim);
     }
     config.listen = args.listen.unwrap_or(config.listen);
     config.admin = args.admin.unwrap_or(config.admin);

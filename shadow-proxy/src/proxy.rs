@@ -80,15 +80,7 @@ impl Proxy {
                 for warning in &catalogue.warnings {
                     tracing::warn!("{warning}");
                 }
-                let endpoints = catalogue.endpoints.iter();
-                let routes = endpoints.map(|endpoint| {
-                    (
-                        endpoint.id.as_str(),
-                        endpoint.method.as_str(),
-                        endpoint.path.as_str(),
-                    )
-                });
-                (Routes::new(routes), catalogue.rules.clone())
+                (catalogue.routes(), catalogue.rules.clone())
             }
             None => (Routes::default(), Rules::default()),
         };
@@ -281,6 +273,7 @@ fn settings(
             .transpose()?
             .map(Acceptor::new),
         evidence: config.evidence.file.is_some(),
+        role_claim: config.evidence.role_claim.clone(),
         drain: Duration::from_millis(config.drain_ms),
     })
 }

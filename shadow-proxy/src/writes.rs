@@ -80,20 +80,20 @@ impl Writes {
         self.gate.load(Ordering::Acquire) == Gate::Stopped as u8
     }
 
-    /// What core may see of this write.
-    pub(crate) fn plan(&self, checked: Checked, endpoint: &str) -> Plan {
-        let policy = self
-            .config
-            .endpoints
-            .get(endpoint)
-            .copied()
-            .unwrap_or(self.config.default);
+    /// The policy for this write, whatever the tripwire says.
+    pub(crate) fn policy(&self, checked: Checked, endpoint: &str) -> Policy {
         // Which method an overridden request really has is the service's affair: no name given in
         // the configuration can have meant it.
         if checked.overridden {
-            return Plan::Never(Reason::Write);
+            return Policy::Skip;
         }
-        match policy {
+        let named = self.config.endpoints.get(endpoint).copied();
+        named.unwrap_or(self.config.default)
+    }
+
+    /// What core may see of this write.
+    pub(crate) fn plan(&self, checked: Checked, endpoint: &str) -> Plan {
+        match self.policy(checked, endpoint) {
             Policy::Skip => Plan::Never(Reason::Write),
             Policy::Read => Plan::Read,
             Policy::Probe => Plan::Probe,

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod cli;
+mod coverage;
 mod explained;
 mod gate;
 mod goldens;

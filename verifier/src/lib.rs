@@ -15,6 +15,7 @@ pub mod cli;
 pub mod client;
 pub mod compare;
 pub mod confidence;
+pub mod coverage;
 pub mod cutover;
 pub mod decode;
 pub mod evidence;

@@ -12,7 +12,12 @@ use fixtures::web_client::{Sent, Traffic, drive};
 use shadow_proxy::counters::{Reason, Tally};
 use shadow_proxy::{Config, Proxy};
 use tokio::task::JoinSet;
+use verifier::catalogue::Catalogue;
+use verifier::coverage::Coverage;
 use verifier::evidence::record::GroupKey;
+use verifier::evidence::store;
+use verifier::golden::files::GoldenDir;
+use verifier::report::coverage::CoverageReport;
 use verifier::report::table::Table;
 
 /// Requests of the two large runs.
@@ -62,11 +67,30 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<PathBuf> {
         "the shipped core should differ"
     );
     planted(home, &shipped).await?;
-    println!(
-        "\nWhat was seen, redacted: verifier report --evidence {}",
-        evidence.strip_prefix(home).unwrap_or(&evidence).display()
-    );
+    let shown = evidence.strip_prefix(home).unwrap_or(&evidence).display();
+    println!("\nWhat was seen, redacted: verifier report --evidence {shown}");
+    println!("What was not: {}", uncovered(home, &evidence)?);
+    println!("   verifier coverage --evidence {shown} --catalog golden/endpoints.yaml");
     Ok(good)
+}
+
+/// What live traffic and golden files together have not shown, in one line.
+fn uncovered(home: &Path, evidence: &Path) -> anyhow::Result<String> {
+    let golden = home.join("golden");
+    let path = golden.join("endpoints.yaml");
+    let text = std::fs::read_to_string(&path)?;
+    let catalogue = Catalogue::parse(&path, &text, jiff::ZonedDateTime::now().date())?;
+    let facts = GoldenDir::new(&golden, None).facts(&catalogue)?;
+    let seen = store::read(evidence)?;
+    let coverage = Coverage::new(&seen, Some(&catalogue), |case| facts.get(case).copied());
+    let report = CoverageReport {
+        evidence: vec![evidence.to_owned()],
+        catalogue: Some(path),
+        golden: Some(golden),
+        coverage,
+        waived: Vec::new(),
+    };
+    Ok(report.headline())
 }
 
 /// A place for an evidence file, without that of an earlier demo.
@@ -110,6 +134,7 @@ async fn run(
     let shown = evidence.is_some() || traffic.requests > ALONE;
     config.evidence.file = evidence;
     config.evidence.core_version = Some(crate::gate::BUILD.to_owned());
+    config.evidence.role_claim = Some("authorities".to_owned());
     let proxy = Proxy::start(&config)?;
     let began = Instant::now();
     let terminal = shown && io::stderr().is_terminal();

@@ -7,6 +7,7 @@ pub mod auth;
 mod auth_file;
 mod file;
 mod load;
+pub mod routes;
 pub mod template;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use load::CatalogueError;
+use routes::Routes;
 use template::{BodyTemplate, Template};
 
 use jiff::civil::Date;
@@ -241,6 +243,16 @@ impl Catalogue {
     /// expired.
     pub fn parse(path: &Path, text: &str, today: Date) -> Result<Self, CatalogueError> {
         load::load(path, text, today)
+    }
+
+    /// The way from a request to its endpoint.
+    pub fn routes(&self) -> Routes {
+        Routes::new(self.endpoints.iter().map(|endpoint| {
+            let Endpoint {
+                id, method, path, ..
+            } = endpoint;
+            (id.as_str(), method.as_str(), path.as_str())
+        }))
     }
 
     /// The endpoint a case belongs to.

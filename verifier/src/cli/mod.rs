@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod bound;
 pub mod compare;
+pub mod coverage;
 pub mod diff;
 pub mod diff_view;
 pub mod evidence;
@@ -41,6 +42,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(compare::CompareArgs),
+    Coverage(coverage::CoverageArgs),
     Jwt(Box<jwt::JwtArgs>),
     JwtVerify(jwt_verify::JwtVerifyArgs),
     DiffView(diff_view::DiffViewArgs),
@@ -67,6 +69,7 @@ impl Cli {
         let exit = match self.command {
             Command::Gate(args) => return Ok(args.run()),
             Command::Compare(args) => args.run(),
+            Command::Coverage(args) => args.run(),
             Command::Jwt(args) => args.run(),
             Command::JwtVerify(args) => args.run(),
             Command::DiffView(args) => args.run(),

@@ -165,4 +165,7 @@ pub struct EvidenceConfig {
     pub legacy_version: Option<String>,
     /// What runs as core, likewise: the build or image digest that the evidence speaks of.
     pub core_version: Option<String>,
+    /// The claim of bearer tokens that names the client's role, as a name or a JSON Pointer: `role`,
+    /// `/realm_access/roles`. Its values are counted; without it no role is known.
+    pub role_claim: Option<String>,
 }

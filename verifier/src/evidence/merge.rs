@@ -51,6 +51,12 @@ impl Evidence {
         if !self.runs.is_empty() && !other.runs.is_empty() && ours != theirs {
             return Err(MergeError::Keys { ours, theirs });
         }
+        self.add_counts(other)
+    }
+
+    /// The same where only counts and names are read: evidence under different keys may be added too.
+    /// On an error nothing has changed.
+    pub fn add_counts(&mut self, other: Self) -> Result<(), MergeError> {
         if let Some(twice) = other.runs.keys().find(|id| self.runs.contains_key(*id)) {
             return Err(MergeError::Twice(twice.clone()));
         }
@@ -182,6 +188,7 @@ impl EndpointTally {
         add_all(&mut self.equal_by_status, other.equal_by_status.clone());
         self.reference_latency.merge(&other.reference_latency);
         self.candidate_latency.merge(&other.candidate_latency);
+        self.uses.merge(&other.uses);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod noise;
 pub mod record;
 pub mod redact;
 pub mod store;
+pub mod usage;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::noise::{Decisions, NoiseLedger, decide};
 use super::redact::hex;
+use super::usage::Uses;
 use crate::severity::Severity;
 use crate::verdict::Kind;
 
@@ -186,6 +187,9 @@ pub struct EndpointTally {
     pub reference_latency: Histogram,
     /// How long core took to begin its answers.
     pub candidate_latency: Histogram,
+    /// How clients use it.
+    #[serde(skip_serializing_if = "Uses::is_empty")]
+    pub uses: Uses,
 }
 
 impl EndpointTally {

@@ -1,10 +1,13 @@
 //! Golden files on disk, and the pending ones beside them that `cargo insta review` shows.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::contents::{self, ContentsError, Masked};
 use super::snap::{SnapError, Snapshot};
+use crate::catalogue::Catalogue;
+use crate::coverage::GoldenFact;
 
 /// Where golden files lie and pending ones go.
 #[derive(Clone, Debug)]
@@ -120,6 +123,29 @@ impl GoldenDir {
             Ok(masked) => Ok(Some(Golden { snapshot, masked })),
             Err(source) => Err(GoldenError::Contents { path, source }),
         }
+    }
+
+    /// What coverage asks of the golden files of all cases. One that cannot be read is an error: it proves
+    /// nothing, and to leave it out would hide that.
+    pub fn facts(
+        &self,
+        catalogue: &Catalogue,
+    ) -> Result<BTreeMap<String, GoldenFact>, GoldenError> {
+        if !self.dir.is_dir() {
+            return Err(GoldenError::NoFolder(self.dir.clone()));
+        }
+        let mut facts = BTreeMap::new();
+        for case in &catalogue.cases {
+            if let Some(found) = self.read(&case.id)? {
+                let answer = &found.masked.answer;
+                let fact = GoldenFact {
+                    status: answer.status,
+                    location: answer.header("location").next().is_some(),
+                };
+                facts.insert(case.id.clone(), fact);
+            }
+        }
+        Ok(facts)
     }
 
     /// Cases with a pending file, by name.

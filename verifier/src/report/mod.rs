@@ -1,6 +1,7 @@
 //! What a run found, and the forms it is shown in: one file a form, each writing to any `io::Write`.
 
 pub mod bound;
+pub mod coverage;
 pub mod gate;
 pub mod groups;
 pub mod html;

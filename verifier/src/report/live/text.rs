@@ -65,7 +65,8 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "{}", report.headline().style(style))
 }
 
-pub(super) fn lines(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes a table, indented, with an empty line behind it.
+pub(in crate::report) fn lines(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "  {line}")?;
     }

@@ -1,0 +1,147 @@
+#![deny(clippy::disallowed_methods)]
+//! Writes of which nothing is verified, and what could verify them.
+
+use serde::Serialize;
+
+use super::gaps::{Aspect, Gap, GapKind};
+use super::{EndpointCoverage, Seen};
+use crate::evidence::usage::Handling;
+
+/// A way to verify writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// A write policy of the proxy (`probe`, `rejected`, `mirror`, `read`), or `replay`.
+    pub by: &'static str,
+    /// How many of the requests it would have covered; `None` for a replay, which sends its own.
+    pub requests: Option<u64>,
+    /// What it takes.
+    pub needs: String,
+}
+
+/// The gap of an endpoint with writes that have no verdict at a status at which they were answered.
+pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Option<Gap> {
+    if !endpoint.writes {
+        return None;
+    }
+    // An earlier version did not tell statuses of what core never saw.
+    let untold = endpoint.writes_by_status.is_empty();
+    let missed = |low: u16, high: u16| {
+        let statuses = endpoint.writes_by_status.range(low..high);
+        let missed = statuses.filter(|(_, seen)| seen.compared == 0);
+        missed.fold(0u64, |sum, (_, seen)| sum.saturating_add(seen.sent))
+    };
+    let (taken, refused) = (missed(200, 300), missed(400, 500));
+    let without = if untold {
+        endpoint.seen.sent.saturating_sub(endpoint.seen.compared)
+    } else {
+        missed(0, u16::MAX)
+    };
+    if without == 0 {
+        return None;
+    }
+    let in_force = |handling| {
+        let seen: Option<&Seen> = endpoint.handlings.get(&handling);
+        seen.is_some_and(|seen| seen.sent > 0)
+    };
+    let mut could_be = Vec::new();
+    let mut way = |by, requests, needs: String| {
+        could_be.push(Way {
+            by,
+            requests,
+            needs,
+        });
+    };
+    let goldens = endpoint
+        .cases
+        .iter()
+        .filter(|case| case.golden && case.writes);
+    let goldens = goldens.count();
+    if goldens > 0 {
+        way(
+            "replay",
+            None,
+            format!(
+                "{goldens} golden cases: `verifier replay --allow-writes` on a core that is disposable"
+            ),
+        );
+    }
+    if (taken > 0 || untold) && !in_force(Handling::Probe) {
+        way(
+            "probe",
+            Some(if untold { without } else { taken }),
+            probe_needs(endpoint, all),
+        );
+    }
+    if refused > 0 && !in_force(Handling::Rejected) && !in_force(Handling::Mirror) {
+        way(
+            "rejected",
+            Some(refused),
+            "core on a role that cannot write (`writes.database: isolated`)".to_owned(),
+        );
+    }
+    if !in_force(Handling::Mirror) {
+        way(
+            "mirror",
+            Some(without),
+            "core on a database of its own (`writes.database: isolated`), proved by `writes.sentinel`"
+                .to_owned(),
+        );
+    }
+    if endpoint.method == "POST" {
+        way(
+            "read",
+            Some(without),
+            "only if it changes nothing: `shadow: read` in the catalogue".to_owned(),
+        );
+    }
+    let policies: Vec<&str> = endpoint
+        .handlings
+        .iter()
+        .filter(|(handling, seen)| handling.writes() && seen.sent > 0)
+        .map(|(handling, _)| handling.text())
+        .collect();
+    Some(Gap {
+        kind: GapKind::UnverifiedWrite,
+        endpoint: endpoint.name.clone(),
+        aspect: Aspect::Endpoint,
+        name: format!("{} {}", endpoint.method, endpoint.path),
+        requests: without,
+        remedy: match policies.as_slice() {
+            [] => "core saw none of them".to_owned(),
+            policies => format!("by policy {}", policies.join(" and ")),
+        },
+        could_be,
+    })
+}
+
+fn probe_needs(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> String {
+    let same_data = "and core reads what legacy wrote (one database)";
+    if endpoint.method == "POST" {
+        let recorded = endpoint.cases.iter().filter(|case| case.golden).count();
+        let located = endpoint.cases.iter().filter(|case| case.location).count();
+        return match (recorded, located) {
+            (0, _) => format!("a `Location` in legacy's answer, {same_data}"),
+            (_, 0) => {
+                "a `Location` in legacy's answer, which its golden files do not have".to_owned()
+            }
+            _ => format!("the `Location` that legacy answers with, {same_data}"),
+        };
+    }
+    let read = all
+        .iter()
+        .find(|other| other.method == "GET" && same_path(&other.path, &endpoint.path));
+    match read {
+        Some(read) => format!("{} reads the same path, {same_data}", read.name),
+        None => format!("a GET of the same path, which nobody has named or asked, {same_data}"),
+    }
+}
+
+/// Whether two path templates are one, whatever their placeholders are called.
+fn same_path(left: &str, right: &str) -> bool {
+    let place = |segment: &str| segment.starts_with('{');
+    left.split('/').count() == right.split('/').count()
+        && left
+            .split('/')
+            .zip(right.split('/'))
+            .all(|(left, right)| left == right || (place(left) && place(right)))
+}

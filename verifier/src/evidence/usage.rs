@@ -1,0 +1,373 @@
+#![deny(clippy::disallowed_methods)]
+//! How clients use an endpoint: legacy's status, the client's role, what is done with writes, and which
+//! query parameters are there. Names and counts, no values.
+//!
+//! Everything is bounded, and what is kept depends on the thing alone: so several proxies' counts fold
+//! together in any order (see [`super::merge`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::redact::class::is_plain_name;
+use crate::cutover::Policy;
+use crate::normalise::personal;
+use crate::place::child_pointer;
+
+/// Most uses of one endpoint that are kept apart.
+pub const MAX_USES: usize = 48;
+/// Most query parameters of one use that are counted by name.
+pub const MAX_PARAMETERS: usize = 40;
+/// The role of a request without credentials, or whose credentials legacy did not take.
+pub const ROLE_NONE: &str = "none";
+/// The role of a request with credentials that tell none.
+pub const ROLE_UNKNOWN: &str = "unknown";
+/// The role of a token that tells something, but nothing that could be a role's name.
+pub const ROLE_OTHER: &str = "other";
+/// A parameter whose name may be data.
+pub const UNNAMED: &str = "{key}";
+
+/// What may become of a request by its method and the proxy's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handling {
+    /// It changes nothing by its method.
+    Safe,
+    /// A write that core never sees.
+    Skip,
+    /// A write whose resource is read from both afterwards.
+    Probe,
+    /// A write that core sees where legacy refused it.
+    Rejected,
+    /// A write that core carries out too.
+    Mirror,
+    /// A write by its method that changes nothing in truth.
+    Read,
+}
+
+impl Handling {
+    /// The word of the reports.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Skip => "skip",
+            Self::Probe => "probe",
+            Self::Rejected => "rejected",
+            Self::Mirror => "mirror",
+            Self::Read => "read",
+        }
+    }
+
+    /// Whether it changes something.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Safe | Self::Read)
+    }
+}
+
+impl From<Policy> for Handling {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Skip => Self::Skip,
+            Policy::Probe => Self::Probe,
+            Policy::Rejected => Self::Rejected,
+            Policy::Mirror => Self::Mirror,
+            Policy::Read => Self::Read,
+        }
+    }
+}
+
+/// What the requests of one use have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UseKey {
+    /// Legacy's status.
+    pub status: u16,
+    /// The client's role: a token's claim, [`ROLE_NONE`], [`ROLE_UNKNOWN`] or [`ROLE_OTHER`].
+    pub role: String,
+    /// What may become of it.
+    pub handling: Handling,
+}
+
+impl UseKey {
+    /// Its place in the order by which bounds keep and drop: a hash, so that nobody can choose it.
+    pub fn rank(&self) -> u64 {
+        let status = self.status.to_string();
+        rank(&[&status, &self.role, self.handling.text()])
+    }
+}
+
+/// The same for a parameter's name.
+pub fn name_rank(name: &str) -> u64 {
+    rank(&[name])
+}
+
+fn rank(parts: &[&str]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// The counts of one use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Use {
+    /// Requests that legacy answered.
+    pub sent: u64,
+    /// Of these, those with a verdict.
+    pub compared: u64,
+    /// Of all, those with a query parameter, by its name.
+    pub parameters: BTreeMap<String, u64>,
+}
+
+/// All uses of one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Uses {
+    /// By what their requests have in common.
+    pub by: BTreeMap<UseKey, Use>,
+    /// Whether there were more uses or parameters than are kept.
+    pub cut: bool,
+}
+
+/// As it stands in a file.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Written {
+    list: Vec<Line>,
+    cut: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    status: u16,
+    role: String,
+    handling: Handling,
+    #[serde(flatten)]
+    counts: Use,
+}
+
+impl From<Written> for Uses {
+    fn from(written: Written) -> Self {
+        let lines = written.list.into_iter().map(|line| {
+            let Line {
+                status,
+                role,
+                handling,
+                counts,
+            } = line;
+            (
+                UseKey {
+                    status,
+                    role,
+                    handling,
+                },
+                counts,
+            )
+        });
+        Self {
+            by: lines.collect(),
+            cut: written.cut,
+        }
+    }
+}
+
+impl From<Uses> for Written {
+    fn from(uses: Uses) -> Self {
+        let lines = uses.by.into_iter().map(|(key, counts)| Line {
+            status: key.status,
+            role: key.role,
+            handling: key.handling,
+            counts,
+        });
+        Self {
+            list: lines.collect(),
+            cut: uses.cut,
+        }
+    }
+}
+
+impl Uses {
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.by.is_empty() && !self.cut
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.cut |= other.cut;
+        for (key, more) in &other.by {
+            let one = self.by.entry(key.clone()).or_default();
+            one.sent = one.sent.saturating_add(more.sent);
+            one.compared = one.compared.saturating_add(more.compared);
+            for (name, count) in &more.parameters {
+                let sum = one.parameters.entry(name.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+            self.cut |= bound(&mut one.parameters, MAX_PARAMETERS, |name| name_rank(name));
+        }
+        self.cut |= bound(&mut self.by, MAX_USES, UseKey::rank);
+    }
+}
+
+/// Keeps the members of smallest rank; whether one was dropped.
+fn bound<K: Ord + Clone, V>(
+    members: &mut BTreeMap<K, V>,
+    most: usize,
+    rank: impl Fn(&K) -> u64,
+) -> bool {
+    let mut cut = false;
+    while members.len() > most {
+        let Some(last) = members.keys().max_by_key(|key| rank(key)).cloned() else {
+            break;
+        };
+        members.remove(&last);
+        cut = true;
+    }
+    cut
+}
+
+/// The name of a query parameter as it may be kept.
+pub fn parameter(name: &str) -> &str {
+    if is_plain_name(name) { name } else { UNNAMED }
+}
+
+/// The JSON Pointer of a claim that was named as one or by its bare name: `role`, `/realm_access/roles`.
+pub fn claim_pointer(claim: &str) -> String {
+    if claim.starts_with('/') {
+        claim.to_owned()
+    } else {
+        child_pointer("", claim)
+    }
+}
+
+/// The role that a token's claims tell at the pointer `claim`: a text, or a list of texts, which are joined by `+`.
+/// The token is not verified, so this is what a client says of itself; [`ROLE_OTHER`] stands for all that
+/// could not be a role's name.
+pub fn role(claims: &Value, claim: &str) -> String {
+    /// More roles of one user than anybody reads.
+    const MAX_ROLES: usize = 4;
+    let Some(told) = claims.pointer(claim) else {
+        return ROLE_UNKNOWN.to_owned();
+    };
+    let texts: Option<Vec<&str>> = match told {
+        Value::String(text) => Some(vec![text]),
+        Value::Array(items) => items.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    let name =
+        |text: &&str| text.len() <= 40 && is_plain_name(text) && personal::find(text).is_none();
+    match texts {
+        Some(mut texts)
+            if !texts.is_empty() && texts.len() <= MAX_ROLES && texts.iter().all(name) =>
+        {
+            texts.sort_unstable();
+            texts.dedup();
+            texts.join("+")
+        }
+        _ => ROLE_OTHER.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn key(status: u16, role: &str) -> UseKey {
+        UseKey {
+            status,
+            role: role.to_owned(),
+            handling: Handling::Safe,
+        }
+    }
+
+    #[test]
+    fn a_role_is_a_name_and_never_what_somebody_wrote_there() {
+        for (claims, claim, expected) in [
+            (json!({"role": "ADMIN"}), "role", "ADMIN"),
+            (
+                json!({"realm": {"roles": ["b", "a", "b"]}}),
+                "/realm/roles",
+                "a+b",
+            ),
+            (json!({"sub": 1}), "role", "unknown"),
+            (json!({"role": "Kim Minji"}), "role", "other"),
+            (json!({"role": "010-1234-5678"}), "role", "other"),
+            (json!({"role": 7}), "role", "other"),
+            (json!({"role": []}), "role", "other"),
+            (json!({"role": ["a", 1]}), "role", "other"),
+            (json!({"role": "x".repeat(41)}), "role", "other"),
+        ] {
+            assert_eq!(role(&claims, &claim_pointer(claim)), expected, "{claims}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_may_be_data_have_no_name() {
+        for (name, expected) in [
+            ("page", "page"),
+            ("filter.room-id", "filter.room-id"),
+            ("010-1234-5678", UNNAMED),
+            ("a%20b", UNNAMED),
+            ("", UNNAMED),
+        ] {
+            assert_eq!(parameter(name), expected);
+        }
+    }
+
+    #[test]
+    fn uses_read_back_and_old_evidence_has_none() {
+        let mut uses = Uses::default();
+        uses.by.insert(
+            key(200, "ADMIN"),
+            Use {
+                sent: 2,
+                compared: 1,
+                parameters: [("page".to_owned(), 2)].into(),
+            },
+        );
+        let text = serde_json::to_string(&uses).expect("no map with odd keys");
+        assert_eq!(
+            serde_json::from_str::<Uses>(&text).ok(),
+            Some(uses),
+            "{text}"
+        );
+        let none: Uses = serde_json::from_str("{}").expect("no lines");
+        assert!(none.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_merging_does_not_matter_beyond_the_bounds_either(
+            events in proptest::collection::vec((100u16..130, 0u8..6, 0u8..80), 1..400),
+            split in 0usize..400,
+        ) {
+            let collect = |events: &[(u16, u8, u8)]| {
+                let mut all = Uses::default();
+                for (status, role, name) in events {
+                    let one = Use {
+                        sent: 1,
+                        compared: 1,
+                        parameters: [(format!("p{name}"), 1)].into(),
+                    };
+                    let by = [(key(*status, &format!("R{role}")), one)].into();
+                    all.merge(&Uses { by, cut: false });
+                }
+                all
+            };
+            let split = split.min(events.len());
+            let (mut left, right) = (collect(&events[..split]), collect(&events[split..]));
+            left.merge(&right);
+            let whole = collect(&events);
+            prop_assert!(whole.by.len() <= MAX_USES);
+            prop_assert_eq!(left, whole);
+        }
+    }
+}
