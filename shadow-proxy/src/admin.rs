@@ -29,6 +29,7 @@ use crate::counters::{Counters, Endpoint, LATENCY_EDGES, Latency, Reason, Tally}
 use crate::lane::Settings;
 use crate::sentinel;
 use crate::sink::Sink;
+use crate::versions;
 
 /// All that the admin port shows.
 #[derive(Clone)]
@@ -579,6 +580,10 @@ pub(crate) fn start(
                 if let Some(sentinel) = state.settings.writes.sentinel().cloned() {
                     let settings = Arc::clone(&state.settings);
                     tokio::task::spawn_local(sentinel::watch(settings, sentinel));
+                }
+                if let Some(versions) = state.settings.versions.clone() {
+                    let settings = Arc::clone(&state.settings);
+                    tokio::task::spawn_local(versions::watch(settings, versions));
                 }
                 loop {
                     let stream = tokio::select! {

@@ -20,6 +20,7 @@ use verifier::verdict::Verdict;
 
 use crate::config::{Config, without_user};
 use crate::counters::{Counters, Endpoint, Latency, Reason};
+use crate::versions::{Versions, version};
 
 /// Why evidence cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub(crate) struct EvidenceWriter {
     /// Path templates of the catalogue's endpoints, by name.
     templates: HashMap<String, String>,
     version_header: Option<String>,
+    /// What the services say on a page of theirs.
+    versions: Option<Arc<Versions>>,
     looked: Instant,
     failing: bool,
 }
@@ -54,6 +57,7 @@ impl EvidenceWriter {
         config: &Config,
         catalogue: Option<&Catalogue>,
         counters: &Arc<Counters>,
+        versions: Option<Arc<Versions>>,
     ) -> Result<(Option<Self>, Vec<String>), EvidenceError> {
         let wanted = &config.evidence;
         let Some(path) = &wanted.file else {
@@ -94,6 +98,7 @@ impl EvidenceWriter {
                 .version_header
                 .as_ref()
                 .map(|name| name.to_ascii_lowercase()),
+            versions,
             looked: Instant::now(),
             failing: found.not_yet.is_some(),
         };
@@ -111,10 +116,7 @@ impl EvidenceWriter {
         if let Some(name) = &self.version_header {
             let told = |side: &verifier::exchange::Observation| {
                 let answer = side.answer.as_ref().ok()?;
-                let value = String::from_utf8_lossy(answer.header(name).next()?).into_owned();
-                // A version, not whatever a service sends.
-                (value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_graphic()))
-                    .then_some(value)
+                version(answer.header(name).next()?)
             };
             let (legacy, core) = (told(&exchange.reference), told(&exchange.candidate));
             self.recorder.versions(legacy, core);
@@ -155,6 +157,7 @@ impl EvidenceWriter {
             return;
         }
         self.looked = Instant::now();
+        self.take_versions();
         self.tally();
         let flushed = self.recorder.flush_if_due(now_ms());
         self.count(&flushed);
@@ -162,6 +165,7 @@ impl EvidenceWriter {
 
     /// Writes the rest, and that this was the end.
     pub(crate) fn finish(&mut self) {
+        self.take_versions();
         self.tally();
         let flushed = self.recorder.finish(now_ms());
         self.count(&flushed);
@@ -170,6 +174,13 @@ impl EvidenceWriter {
     /// An exchange whose evidence will never be written.
     pub(crate) fn lost_one(&self) {
         self.counters.lose_evidence(1);
+    }
+
+    fn take_versions(&mut self) {
+        if let Some(versions) = &self.versions {
+            let (legacy, core) = versions.take();
+            self.recorder.versions(legacy, core);
+        }
     }
 
     fn tally(&mut self) {

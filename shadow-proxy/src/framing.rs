@@ -436,19 +436,19 @@ fn whole_line(bytes: &[u8], from: usize, room: usize) -> Result<Option<&[u8]>, R
 
 /// Checks a request line; returns whether it is HTTP/1.0.
 fn request_line(line: &[u8], max_target: usize) -> Result<bool, Refusal> {
-    let mut parts = line.split(|&byte| byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(Refusal::bad(
-            "a request line needs method, target and version",
-        ));
-    };
-    if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|&byte| is_token(byte))
-    {
+    const SHAPE: Refusal = Refusal::bad("a request line needs method, target and version");
+    let space = |bytes: &[u8]| memchr::memchr(b' ', bytes).ok_or(SHAPE);
+    let (method, rest) = line.split_at(space(line)?);
+    let rest = &rest[1..];
+    let (target, version) = rest.split_at(space(rest)?);
+    let version = &version[1..];
+    if memchr::memchr(b' ', version).is_some() {
+        return Err(SHAPE);
+    }
+    if method.len() > MAX_METHOD || !is_token(method) {
         return Err(Refusal::bad("not a method"));
     }
-    if target.is_empty() || target.iter().any(|&byte| byte == b'#' || byte == b'\t') {
+    if target.is_empty() || memchr::memchr2(b'#', b'\t', target).is_some() {
         return Err(Refusal::bad("not a request target"));
     }
     if target.len() > max_target {
@@ -470,12 +470,13 @@ fn request_line(line: &[u8], max_target: usize) -> Result<bool, Refusal> {
 /// whitespace before the colon are refused
 /// ([RFC 9112, section 5.1](https://www.rfc-editor.org/rfc/rfc9112#section-5.1)).
 fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
-    let colon = memchr::memchr(b':', line).ok_or(Refusal::bad("a field without colon"))?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
-        return Err(Refusal::bad("not a field name"));
+    // One walk finds where the name ends and that it is one.
+    let end = line.iter().position(|&byte| !TOKEN[usize::from(byte)]);
+    match end.map(|end| (end, line[end])) {
+        Some((end, b':')) if end > 0 => Ok((&line[..end], trim(&line[end + 1..]))),
+        Some(_) if line.contains(&b':') => Err(Refusal::bad("not a field name")),
+        _ => Err(Refusal::bad("a field without colon")),
     }
-    Ok((name, trim(value)))
 }
 
 fn trim(mut value: &[u8]) -> &[u8] {
@@ -540,11 +541,16 @@ fn check_host(value: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Characters of a token ([RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
-const fn is_token(byte: u8) -> bool {
-    TOKEN[byte as usize]
+/// Whether this is a token ([RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
+fn is_token(bytes: &[u8]) -> bool {
+    // Without leaving the loop early, as in `whole_line`.
+    let all = bytes
+        .iter()
+        .fold(true, |all, &byte| all & TOKEN[usize::from(byte)]);
+    all && !bytes.is_empty()
 }
 
+/// Characters of a token.
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0_u8;

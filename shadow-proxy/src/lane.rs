@@ -27,6 +27,7 @@ use crate::tls::Acceptor;
 use crate::twin::Twin;
 use crate::upstream::{Address, LinkLimits, Upstream};
 use crate::usage::UseLane;
+use crate::versions::Versions;
 use crate::watch::Sweep;
 use crate::writes::Writes;
 
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) evidence: bool,
     /// The claim of bearer tokens that names a role.
     pub(crate) role_claim: Option<String>,
+    /// Which builds the services say they run, where they are asked for it.
+    pub(crate) versions: Option<Arc<Versions>>,
     /// How long accepted requests may take to be answered once the proxy is to stop.
     pub(crate) drain: Duration,
 }

@@ -29,6 +29,7 @@ use crate::sample::Share;
 use crate::sink::{self, QueueLimits, Sink};
 use crate::tls::{self, Acceptor};
 use crate::upstream::{Address, LinkLimits};
+use crate::versions::Versions;
 use crate::writes::Writes;
 
 /// Most that may pass between the request to stop and the end, whatever core or clients do (R7).
@@ -97,7 +98,12 @@ impl Proxy {
             pairs: config.shadow.max_queued_pairs,
             bytes: config.shadow.max_held_bytes,
         };
-        let (evidence, notices) = EvidenceWriter::open(config, catalogue.as_ref(), &counters)?;
+        let (evidence, notices) = EvidenceWriter::open(
+            config,
+            catalogue.as_ref(),
+            &counters,
+            settings.versions.clone(),
+        )?;
         let comparer = Comparer::new(rules, &settings, Arc::clone(&findings), evidence);
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();
@@ -274,6 +280,13 @@ fn settings(
             .map(Acceptor::new),
         evidence: config.evidence.file.is_some(),
         role_claim: config.evidence.role_claim.clone(),
+        // Only evidence names them.
+        versions: config
+            .evidence
+            .version_endpoint
+            .clone()
+            .filter(|_| config.evidence.file.is_some())
+            .map(Versions::new),
         drain: Duration::from_millis(config.drain_ms),
     })
 }

@@ -2,24 +2,18 @@
 //! legacy, proves that core cannot write to legacy's database. Until the first proof, and for good
 //! after a failed one, core gets no write.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, StatusCode};
-use hyper::body::Body as _;
 use verifier::cutover::MARK;
 pub use verifier::cutover::{SentinelConfig, SentinelWrite};
 
-use crate::body::RequestBody;
-use crate::capture::{Budget, Chunks};
-use crate::forward::{self, Head};
 use crate::lane::Settings;
-use crate::upstream::Upstream;
-use crate::watch::Sweep;
+use crate::own_request::{self, exchange};
 
 /// What one proof has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +75,7 @@ async fn prove(settings: &Settings, config: &SentinelConfig, round: u64) -> io::
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
     }
-    let upstream = |address, limits| {
-        // Its sweep is never run: the timers below bound every step.
-        Rc::new(Upstream::new(address, limits, Sweep::new()))
-    };
-    let core = upstream(Arc::clone(&settings.core), settings.core_links);
-    let legacy = upstream(Arc::clone(&settings.legacy), settings.legacy_links);
+    let (legacy, core) = (own_request::legacy(settings), own_request::core(settings));
 
     let path = config.send.path.replace(MARK, &mark);
     let body = Bytes::from(config.send.body.replace(MARK, &mark));
@@ -123,58 +112,4 @@ async fn prove(settings: &Settings, config: &SentinelConfig, round: u64) -> io::
     } else {
         Proof::Open
     })
-}
-
-/// One exchange within the shadow's limits; `None` when there is no whole answer.
-async fn exchange(
-    settings: &Settings,
-    upstream: &Rc<Upstream>,
-    method: Method,
-    path: &str,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> io::Result<Option<(StatusCode, Bytes)>> {
-    let host = HeaderValue::try_from(upstream.authority()).map_err(io::Error::other)?;
-    headers.insert(header::HOST, host);
-    headers.insert(header::VIA, settings.request_via.clone());
-    let uri = path.parse().map_err(io::Error::other)?;
-    let head = Head {
-        method,
-        uri,
-        headers,
-    };
-    let limit = settings.shadow.max_answer_bytes;
-    let body = if body.is_empty() {
-        RequestBody::Empty
-    } else {
-        let sized = Some(body.len() as u64);
-        RequestBody::Copied {
-            chunks: [body].into(),
-            sized,
-        }
-    };
-    let answer = async {
-        let sent = forward::send(upstream, head.request(body), None, None, None).await;
-        let (response, link) = sent.ok()?;
-        let status = response.status();
-        let mut incoming = response.into_body();
-        let mut chunks = Chunks::new(&Budget::new(limit));
-        loop {
-            let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut incoming).poll_frame(cx));
-            match next.await {
-                None => break,
-                Some(Err(_)) => return None,
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        chunks.push(data, limit).ok()?;
-                    }
-                }
-            }
-        }
-        drop(link);
-        Some((status, chunks.joined()))
-    };
-    Ok(tokio::time::timeout(settings.shadow.timeout(), answer)
-        .await
-        .unwrap_or(None))
 }

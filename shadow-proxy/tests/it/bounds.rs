@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use shadow_proxy::Proxy;
 use shadow_proxy::counters::Reason;
 
+use crate::faults::ways::{self, Held};
 use crate::upstream::Upstream;
 use crate::{client, config, lost, settled};
 
@@ -30,32 +31,50 @@ fn hanging() -> Upstream {
     })
 }
 
+/// Answers a byte at a time, and never comes to an end.
+fn dripping() -> Upstream {
+    Upstream::start(|_, mut wire, seen| {
+        use std::io::Write as _;
+        while let Ok(Some(request)) = wire.message(false) {
+            seen.note(request);
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+            for byte in head.iter().chain(std::iter::repeat(&b'x')) {
+                if wire.stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    })
+}
+
 #[test]
-fn r2_a_hanging_or_slow_core_does_not_slow_the_next_request_of_a_client() {
+fn r2_whatever_holds_core_up_does_not_slow_the_next_request_of_a_client() {
     let legacy = Upstream::saying("{}");
-    let slow = Upstream::answering(|_| {
-        std::thread::sleep(Duration::from_millis(200));
-        crate::upstream::ok("{}")
-    });
     let measure = |core: &Upstream| {
         let proxy = Proxy::start(&config(&legacy, core)).expect("a good configuration");
         latencies(&proxy, 300)[297]
     };
     let healthy = Upstream::saying("{}");
-    for (name, core) in [
-        ("slow", &slow),
-        ("hanging", &hanging()),
-        ("refusing", &Upstream::refusing()),
-    ] {
-        // The machine of a test is shared: the best of three rounds counts.
-        let best = (0..3)
-            .map(|_| (measure(&healthy), measure(core)))
-            .min_by_key(|(healthy, p99)| p99.saturating_sub(*healthy * 2))
-            .expect("three rounds");
-        let (healthy, p99) = best;
+    let slow = Upstream::answering(|_| {
+        std::thread::sleep(Duration::from_millis(200));
+        crate::upstream::ok("{}")
+    });
+    let mut cores = vec![("slow", Held::from(slow)), ("dripping", dripping().into())];
+    cores.extend(ways::all().into_iter().map(|way| (way.name, (way.start)())));
+    for (name, held) in cores {
+        // The machine of a test is shared: the best of three rounds counts, and one that is good ends it.
+        let mut rounds = (0..3).map(|_| (measure(&healthy), measure(&held.core)));
+        let good = |(healthy, p99): &(Duration, Duration)| {
+            *p99 <= *healthy * 2 + Duration::from_millis(10)
+        };
+        let mut seen = Vec::new();
         assert!(
-            p99 <= healthy * 2 + Duration::from_millis(10),
-            "{name}: {p99:?} against {healthy:?}"
+            rounds.any(|round| {
+                seen.push(round);
+                good(&round)
+            }),
+            "{name}: {seen:?}"
         );
     }
 }

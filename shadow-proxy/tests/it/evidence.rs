@@ -3,10 +3,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use shadow_proxy::evidence::EvidenceConfig;
 use shadow_proxy::{Config, Proxy};
+use verifier::cutover::VersionEndpoint;
 use verifier::evidence::record::Evidence;
 use verifier::evidence::store;
 use verifier::report::Exit;
@@ -46,6 +48,46 @@ fn with_evidence(legacy: &Upstream, core: &Upstream, file: &Path) -> Proxy {
         ..config(legacy, core)
     })
     .expect("a good configuration")
+}
+
+/// A service that tells its build on a page: `builds`, one after the other and the last one for good.
+fn with_builds(builds: &'static [&'static str]) -> Upstream {
+    let asked = AtomicUsize::new(0);
+    Upstream::answering(move |request| {
+        if request.target() != "/version" {
+            return json("{}", "");
+        }
+        let at = asked.fetch_add(1, Ordering::SeqCst).min(builds.len() - 1);
+        json(&format!(r#"{{"build":{{"id":"{}"}}}}"#, builds[at]), "")
+    })
+}
+
+#[test]
+fn a_version_endpoint_names_the_builds_and_a_run_over_two_of_them_names_both() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("live.db");
+    let (legacy, core) = (
+        with_builds(&["legacy-7"]),
+        with_builds(&["core-1", "core-2"]),
+    );
+    let mut config = config(&legacy, &core);
+    config.evidence.file = Some(file.clone());
+    config.evidence.version_endpoint = Some(VersionEndpoint {
+        path: "/version".to_owned(),
+        pointer: Some("/build/id".to_owned()),
+        every_s: 1,
+    });
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    // Once it is asked a third time, the second answer has been taken in.
+    let asked = core.seen.wait_for(3);
+    assert!(asked.iter().all(|request| request.target() == "/version"));
+    // No client asked for it, and no count holds it.
+    assert_eq!(proxy.counters().total().sent, 0);
+    assert!(proxy.stop());
+    let evidence = store::read(&file).expect("evidence");
+    let run = evidence.runs.values().next().expect("a run");
+    assert_eq!(run.legacy_version.as_deref(), Some("legacy-7"));
+    assert_eq!(run.core_version.as_deref(), Some("core-1 and core-2"));
 }
 
 fn ask(wire: &mut Wire, target: &str) {

@@ -149,6 +149,41 @@ fn r7_on_sigterm_every_accepted_request_is_answered_and_the_program_ends_with_0(
 }
 
 #[test]
+fn r7_with_core_hung_the_evidence_of_answered_requests_is_on_disk() {
+    let legacy = Upstream::saying(r#"{"id":1}"#);
+    let answered = std::sync::atomic::AtomicUsize::new(0);
+    let core = Upstream::answering(move |_| {
+        if answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 10 {
+            std::thread::park();
+        }
+        ok(r#"{"id":2}"#)
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("live.db");
+    let evidence = file.to_str().expect("a plain name");
+    let program = Program::start(&legacy, &core, &["--evidence", evidence]);
+    let mut client = Wire::connect(program.listen);
+    for number in 0..10 {
+        assert_eq!(client.get("/rooms").status(), 200);
+        // One after the other, so that each has its answer of core.
+        core.seen.wait_for(number + 1);
+    }
+    for _ in 0..5 {
+        assert_eq!(client.get("/rooms").status(), 200);
+    }
+    program.signal("-TERM");
+    let (status, stderr) = program.end(Duration::from_secs(15));
+    assert!(status.success(), "{status} {stderr}");
+    let evidence = verifier::evidence::store::read(&file).expect("evidence");
+    let tally = &evidence.ledger.endpoints["GET /rooms"].tally;
+    assert_eq!((tally.sent, tally.different), (15, 10), "{tally:?}");
+    let lost: u64 = tally.not_compared.values().sum();
+    assert_eq!(lost, 5, "{tally:?}");
+    let group = evidence.ledger.groups.values().next().expect("a group");
+    assert_eq!(group.exchanges, 10);
+}
+
+#[test]
 fn r7_a_client_that_never_ends_does_not_hold_the_end_up() {
     let legacy = Upstream::start(|_, mut wire, _| {
         while let Ok(Some(_)) = wire.message(false) {

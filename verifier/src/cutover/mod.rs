@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{parse_address, without_user};
 pub use noise::NoiseConfig;
-pub use proxy::{ClientConfig, EvidenceConfig, LinkConfig, SampleConfig, ShadowConfig, TlsConfig};
+pub use proxy::{
+    ClientConfig, EvidenceConfig, LinkConfig, SampleConfig, ShadowConfig, TlsConfig,
+    VersionEndpoint,
+};
 pub use writes::{
     Database, MARK, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase, WritesConfig,
 };
@@ -164,6 +167,12 @@ pub enum ConfigError {
         /// What is wrong.
         fault: &'static str,
     },
+    /// An endpoint that could tell no version.
+    #[error("evidence.version_endpoint: {fault}")]
+    VersionEndpoint {
+        /// What is wrong.
+        fault: &'static str,
+    },
     /// The gate's part cannot be.
     #[error(transparent)]
     Gate(#[from] GateFault),
@@ -257,6 +266,10 @@ impl Config {
             .and_then(SentinelConfig::fault)
         {
             return Err(ConfigError::Sentinel { fault });
+        }
+        let endpoint = self.evidence.version_endpoint.as_ref();
+        if let Some(fault) = endpoint.and_then(VersionEndpoint::fault) {
+            return Err(ConfigError::VersionEndpoint { fault });
         }
         Ok(())
     }

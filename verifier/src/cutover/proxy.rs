@@ -161,6 +161,9 @@ pub struct EvidenceConfig {
     pub trace_url: Option<String>,
     /// The answer's field in which the services tell their version.
     pub version_header: Option<String>,
+    /// Where the services tell their version, for services that tell it in no field. The only requests
+    /// for it that no client made.
+    pub version_endpoint: Option<VersionEndpoint>,
     /// What runs as legacy, where it tells its version in no field.
     pub legacy_version: Option<String>,
     /// What runs as core, likewise: the build or image digest that the evidence speaks of.
@@ -168,4 +171,38 @@ pub struct EvidenceConfig {
     /// The claim of bearer tokens that names the client's role, as a name or a JSON Pointer: `role`,
     /// `/realm_access/roles`. Its values are counted; without it no role is known.
     pub role_claim: Option<String>,
+}
+
+/// A page on which each service tells its version.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionEndpoint {
+    /// Its path, the same at both services.
+    pub path: String,
+    /// Where in a JSON answer the version is ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901));
+    /// without it the whole answer is the version.
+    #[serde(default)]
+    pub pointer: Option<String>,
+    /// Seconds between two looks.
+    #[serde(default = "a_minute")]
+    pub every_s: u64,
+}
+
+fn a_minute() -> u64 {
+    60
+}
+
+impl VersionEndpoint {
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let pointer = self.pointer.as_deref();
+        if !self.path.starts_with('/') || self.path.starts_with("//") {
+            Some("`path` must begin with one `/`; both services are asked for it")
+        } else if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+            Some("`pointer` must begin with `/`, as in `/build/version`")
+        } else if self.every_s == 0 {
+            Some("`every_s` must be at least 1 second")
+        } else {
+            None
+        }
+    }
 }

@@ -5,7 +5,7 @@
 pub(crate) mod answers;
 mod bodies;
 mod heads;
-mod ways;
+pub(crate) mod ways;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,15 +64,19 @@ fn tried(core: &Upstream, ends: &Ends) -> Result<(), String> {
     config.core_link.connect_timeout_ms = config.shadow.timeout_ms;
     let proxy = Proxy::start(&config).expect("a good configuration");
     let mut client = client(&proxy);
+    let mut waits = Vec::new();
     for number in 0..REQUESTS {
         let asked = Instant::now();
         let answer = client.get(&format!("/rooms/{number}"));
         if let Some(wrong) = not_legacys(&answer) {
             return Err(format!("request {number} got {wrong}"));
         }
-        if asked.elapsed() > PATIENCE / 2 {
-            return Err(format!("request {number} took {:?}", asked.elapsed()));
-        }
+        waits.push(asked.elapsed());
+    }
+    // A client that has to wait for core waits for its time limit, with each request but the first. A busy
+    // machine holds one of them up at times.
+    if waits.iter().filter(|wait| **wait > PATIENCE / 2).count() > 1 {
+        return Err(format!("its requests took {waits:?}"));
     }
     let total = ended(&proxy, REQUESTS, REQUESTS)?;
     if !balanced(&total) {

@@ -9,11 +9,10 @@ use shadow_proxy::counters::Reason;
 use super::answers::{Ends, LATE};
 use crate::upstream::Upstream;
 
-/// A core, and what keeps it as it is while it lives.
-#[allow(dead_code)] // sockets are held to be open, not to be read
-pub(super) struct Held {
-    pub(super) core: Upstream,
-    listener: Option<TcpListener>,
+/// A core, and the open sockets that keep it as it is while it lives.
+pub(crate) struct Held {
+    pub(crate) core: Upstream,
+    _listener: Option<TcpListener>,
     connections: Vec<TcpStream>,
 }
 
@@ -21,16 +20,16 @@ impl From<Upstream> for Held {
     fn from(core: Upstream) -> Self {
         Self {
             core,
-            listener: None,
+            _listener: None,
             connections: Vec::new(),
         }
     }
 }
 
 /// One way.
-pub(super) struct Way {
-    pub(super) name: &'static str,
-    pub(super) start: fn() -> Held,
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    pub(crate) start: fn() -> Held,
     pub(super) ends: Ends,
 }
 
@@ -46,7 +45,7 @@ fn unaccepted() -> Held {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     Held {
         core: at(listener.local_addr().expect("bound")),
-        listener: Some(listener),
+        _listener: Some(listener),
         connections: Vec::new(),
     }
 }
@@ -67,7 +66,7 @@ fn backlog_full() -> Held {
     held
 }
 
-pub(super) fn all() -> Vec<Way> {
+pub(crate) fn all() -> Vec<Way> {
     const GONE: Ends = Ends::Lost(&[Reason::CoreError, Reason::CoreUnreachable]);
     let way = |name, start, ends| Way { name, start, ends };
     vec![

@@ -121,10 +121,19 @@ impl SqliteRecorder {
         &self.run
     }
 
-    /// Tells the versions of both services, once they are known.
+    /// Tells the versions of both services, as often as they are known. When one of them changes within
+    /// a run, the run names each of its builds, and speaks for none of them alone.
     pub fn versions(&mut self, legacy: Option<String>, core: Option<String>) {
-        self.run.legacy_version = legacy.or_else(|| self.run.legacy_version.take());
-        self.run.core_version = core.or_else(|| self.run.core_version.take());
+        for (known, told) in [
+            (&mut self.run.legacy_version, legacy),
+            (&mut self.run.core_version, core),
+        ] {
+            let Some(told) = told else { continue };
+            match known {
+                None => *known = Some(told),
+                Some(known) => add_version(known, &told),
+            }
+        }
     }
 
     /// Lets the file grow to so many pages, as a full disk would.
@@ -513,5 +522,47 @@ fn words(error: &StoreError) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+/// Between the builds of one run; no version holds a space.
+const AND: &str = " and ";
+/// Most builds that are named; a service that changes more often than that makes its version up.
+const MAX_VERSIONS: usize = 4;
+
+fn add_version(known: &mut String, told: &str) {
+    let mut all = known.split(AND);
+    if all.clone().any(|one| one == told) {
+        return;
+    }
+    let told = match all.by_ref().count() {
+        count if count < MAX_VERSIONS => told,
+        MAX_VERSIONS => "others",
+        _ => return,
+    };
+    known.push_str(AND);
+    known.push_str(told);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_over_several_builds_names_each_and_only_so_many() {
+        let mut known = "a".to_owned();
+        for (told, then) in [
+            ("a", "a"),
+            ("b", "a and b"),
+            ("a", "a and b"),
+            ("c", "a and b and c"),
+            ("d", "a and b and c and d"),
+            ("e", "a and b and c and d and others"),
+            ("f", "a and b and c and d and others"),
+            ("b", "a and b and c and d and others"),
+        ] {
+            add_version(&mut known, told);
+            assert_eq!(known, then);
+        }
     }
 }
