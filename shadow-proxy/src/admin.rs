@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, watch};
+use verifier::confidence::{Assessment, ConfidenceConfig, Whole, assess};
 use verifier::evidence::noise::{Counts, Decisions};
 
 use crate::capture::Budget;
@@ -43,6 +44,8 @@ pub(crate) struct AdminState {
     sample_percent: f64,
     /// Where second answers of legacy come from.
     second_answers: Option<String>,
+    /// What is to be proved.
+    confidence: ConfidenceConfig,
     began: Instant,
 }
 
@@ -94,6 +97,7 @@ impl AdminState {
             token,
             sample_percent: config.sample.percent,
             second_answers: config.noise.words(),
+            confidence: config.confidence,
             began: Instant::now(),
         })
     }
@@ -193,6 +197,13 @@ impl AdminState {
         }
         let mut status = tally_json(&total);
         self.divide(&mut status, decisions.endpoints.values().copied(), &total);
+        let whole: Whole = self
+            .counters
+            .endpoints()
+            .iter()
+            .map(|endpoint| self.assess(endpoint, &decisions).standing)
+            .collect();
+        status["confidence"] = whole.value(&self.confidence);
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
         status["uptime_s"] = json!(self.began.elapsed().as_secs());
         status["sample_percent"] = json!(self.sample_percent);
@@ -229,6 +240,8 @@ impl AdminState {
         let mut value = tally_json(&tally);
         let counts = decisions.endpoint(endpoint.name());
         self.divide(&mut value, std::iter::once(counts), &tally);
+        let seen = self.assess(endpoint, decisions);
+        value["confidence"] = seen.value(self.began.elapsed());
         if self.second_answers.is_some() {
             value["second_answers"] = json!({
                 "asked": endpoint.twin_asked(),
@@ -237,6 +250,19 @@ impl AdminState {
             });
         }
         value
+    }
+
+    /// What an endpoint's counts prove.
+    fn assess(&self, endpoint: &Endpoint, decisions: &Decisions) -> Assessment {
+        let (tally, counts) = (endpoint.tally(), decisions.endpoint(endpoint.name()));
+        let excused = counts.noise + counts.undecided;
+        let different = tally.different.saturating_sub(excused);
+        assess(
+            tally.compared(),
+            different,
+            counts.undecided,
+            &self.confidence,
+        )
     }
 
     /// Divides what differs: `compared = equal + noise + undecided + different`.

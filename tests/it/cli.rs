@@ -137,6 +137,25 @@ fn what_cannot_be_started_ends_with_2_and_a_remedy() {
         ),
         (with(&["record"]), "--legacy"),
         (
+            with(&["report", "--evidence", "e.db", "--target", "0"]),
+            "--target: must be above 0",
+        ),
+        (
+            with(&["report", "--evidence", "e.db", "--limit", "0.01"]),
+            "--limit: must be from the target",
+        ),
+        (
+            with(&["report", "--evidence", "e.db", "--alpha", "1"]),
+            "--alpha: must be",
+        ),
+        (with(&["coverage"]), "--evidence"),
+        (
+            ["coverage", "--evidence", "e.db", "--golden", "golden"]
+                .map(str::to_owned)
+                .to_vec(),
+            "--catalog",
+        ),
+        (
             ["replay", "--candidate", url, "--catalog", "/no/such.yaml"]
                 .map(str::to_owned)
                 .to_vec(),

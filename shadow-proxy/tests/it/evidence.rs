@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use shadow_proxy::evidence::EvidenceConfig;
 use shadow_proxy::{Config, Proxy};
 use verifier::cutover::VersionEndpoint;
@@ -16,7 +17,7 @@ use verifier::report::live::LiveReport;
 
 use crate::stopping::Program;
 use crate::upstream::Upstream;
-use crate::wire::{LIMIT, Wire};
+use crate::wire::{LIMIT, Message, Wire};
 use crate::{client, config, settled};
 
 /// A service whose answers hold what no file may.
@@ -153,6 +154,7 @@ fn evidence_tells_every_request_and_holds_nothing_in_clear() {
     let report = LiveReport {
         path: file.clone(),
         evidence,
+        ..LiveReport::default()
     };
     assert_eq!(report.exit(), Exit::Differences);
 
@@ -197,9 +199,11 @@ fn equal_traffic_is_counted_and_its_shapes_kept() {
     let report = LiveReport {
         path: file.clone(),
         evidence: running,
+        ..LiveReport::default()
     };
     assert!(report.is_live());
     assert_eq!(report.exit(), Exit::Green);
+    same_verdict(&report, &Wire::connect(proxy.admin()).get("/status"));
     drop(wire);
     assert!(proxy.stop());
     let evidence = store::read(&file).expect("evidence");
@@ -215,6 +219,7 @@ fn equal_traffic_is_counted_and_its_shapes_kept() {
     let report = LiveReport {
         path: file,
         evidence,
+        ..LiveReport::default()
     };
     assert!(!report.is_live());
     assert_eq!(report.exit(), Exit::Green);
@@ -244,6 +249,7 @@ fn r28_after_a_kill_the_next_start_serves_and_counts_what_was_cut_off() {
     let report = LiveReport {
         path: file.clone(),
         evidence: store::read(&file).expect("evidence"),
+        ..LiveReport::default()
     };
     assert!(!report.gaps().is_empty());
 
@@ -321,6 +327,7 @@ fn r8_a_file_that_may_not_grow_costs_evidence_and_no_traffic() {
     let report = LiveReport {
         path: file.clone(),
         evidence: store::read(&file).expect("evidence"),
+        ..LiveReport::default()
     };
     assert!(!report.gaps().is_empty(), "the loss shows in the report");
 }
@@ -359,4 +366,24 @@ fn a_key_that_is_missing_or_beside_the_evidence_is_refused() {
     let apart = tempfile::tempdir().expect("a temporary folder");
     let missing = run(&apart.path().join("live.db"), &folder.path().join("none"));
     assert_eq!(missing.0, Some(2), "{}", missing.1);
+}
+
+/// `/status` tells the verdict as the report does, under the same names.
+fn same_verdict(report: &LiveReport, status: &Message) {
+    let mut out = Vec::new();
+    verifier::report::live::json::write(report, &mut out).expect("memory is never full");
+    let report: Value = serde_json::from_slice(&out).expect("JSON");
+    let status: Value = serde_json::from_str(status.text()).expect("JSON");
+    assert_eq!(status["confidence"], report["confidence"]);
+    assert_eq!(status["confidence"]["verdict"], "not_yet");
+    let one = |value: &Value| {
+        let mut one = value["endpoints"][0]["confidence"].clone();
+        // Each has its own idea of how long it has been looking.
+        let seconds = one
+            .as_object_mut()
+            .and_then(|one| one.remove("seconds_needed"));
+        assert!(seconds.is_some(), "{value:#}");
+        one
+    };
+    assert_eq!(one(&status), one(&report));
 }

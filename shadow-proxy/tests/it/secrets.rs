@@ -257,6 +257,7 @@ fn r19_nothing_planted_anywhere_is_written_down() {
     let report = LiveReport {
         path: evidence.clone(),
         evidence: read,
+        ..LiveReport::default()
     };
     let forms: [(&str, Form); 5] = [
         ("text", verifier::report::live::text::write),
@@ -329,6 +330,7 @@ fn r20_hostile_bodies_paths_and_fields_reach_no_reader_alive() {
     let report = LiveReport {
         evidence: verifier::evidence::store::read(&evidence).expect("evidence"),
         path: evidence,
+        ..LiveReport::default()
     };
     assert!(!report.evidence.ledger.groups.is_empty());
     let mut out = Vec::new();

@@ -13,11 +13,12 @@ use shadow_proxy::counters::{Reason, Tally};
 use shadow_proxy::{Config, Proxy};
 use tokio::task::JoinSet;
 use verifier::catalogue::Catalogue;
-use verifier::coverage::Coverage;
+use verifier::coverage::{Coverage, GoldenFact};
 use verifier::evidence::record::GroupKey;
 use verifier::evidence::store;
 use verifier::golden::files::GoldenDir;
 use verifier::report::coverage::CoverageReport;
+use verifier::report::live::{Known, LiveReport};
 use verifier::report::table::Table;
 
 /// Requests of the two large runs.
@@ -45,6 +46,7 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let good = fresh(out.join("live-clean.db"))?;
     let clean = run(home, DefectSet::NONE, traffic.clone(), Some(good.clone())).await?;
     summary(&clean);
+    println!("   verdict: {}", verdict(home, &good)?);
     ensure!(
         clean.total.different == 0,
         "the clean core should not differ: {:#?}",
@@ -62,6 +64,7 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     .await?;
     table(&shipped);
     summary(&shipped);
+    println!("   verdict: {}", verdict(home, &evidence)?);
     ensure!(
         shipped.total.different > 0,
         "the shipped core should differ"
@@ -74,20 +77,40 @@ pub(crate) async fn show(home: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     Ok(good)
 }
 
-/// What live traffic and golden files together have not shown, in one line.
-fn uncovered(home: &Path, evidence: &Path) -> anyhow::Result<String> {
+/// The catalogue, and what is known of its golden files.
+fn catalogue(home: &Path) -> anyhow::Result<(Catalogue, BTreeMap<String, GoldenFact>)> {
     let golden = home.join("golden");
     let path = golden.join("endpoints.yaml");
-    let text = std::fs::read_to_string(&path)?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{}: cannot read", path.display()))?;
     let catalogue = Catalogue::parse(&path, &text, jiff::ZonedDateTime::now().date())?;
     let facts = GoldenDir::new(&golden, None).facts(&catalogue)?;
-    let seen = store::read(evidence)?;
-    let coverage = Coverage::new(&seen, Some(&catalogue), |case| facts.get(case).copied());
+    Ok((catalogue, facts))
+}
+
+/// What the evidence proves of all endpoints of the catalogue, in words.
+fn verdict(home: &Path, file: &Path) -> anyhow::Result<String> {
+    let (catalogue, facts) = catalogue(home)?;
+    let evidence = store::read(file)?;
+    let report = LiveReport {
+        known: Known::new(&evidence, &catalogue, |case| facts.get(case).copied()),
+        path: file.to_owned(),
+        evidence,
+        ..LiveReport::default()
+    };
+    Ok(report.whole().words())
+}
+
+/// What live traffic and golden files together have not shown, in one line.
+fn uncovered(home: &Path, file: &Path) -> anyhow::Result<String> {
+    let (catalogue, facts) = catalogue(home)?;
+    let evidence = store::read(file)?;
+    let golden = |case: &str| facts.get(case).copied();
     let report = CoverageReport {
-        evidence: vec![evidence.to_owned()],
-        catalogue: Some(path),
-        golden: Some(golden),
-        coverage,
+        coverage: Coverage::new(&evidence, Some(&catalogue), golden),
+        evidence: vec![file.to_owned()],
+        catalogue: Some(catalogue.source),
+        golden: None,
         waived: Vec::new(),
     };
     Ok(report.headline())

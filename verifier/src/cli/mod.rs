@@ -12,6 +12,7 @@ pub mod import;
 pub mod init;
 pub mod jwt;
 pub mod jwt_verify;
+pub mod known;
 pub mod learn;
 pub mod output;
 pub mod record;

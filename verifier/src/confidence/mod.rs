@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{
-    ALPHA, Interval, TARGET_RATE, comparisons_needed, confidence_sequence, decided, ln_e_certify,
-    ln_e_up,
+    Interval, comparisons_needed, confidence_sequence, decided, ln_e_certify, ln_e_up,
 };
 
-/// A mismatch rate above this is a failure, unless said otherwise: one in a hundred.
-pub const LIMIT_RATE: f64 = 0.01;
+mod demand;
+mod whole;
+
+pub use demand::{ConfidenceConfig, LIMIT_RATE};
+pub use whole::{Whole, together};
 
 /// What may be said. Never decided by a bare count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +49,9 @@ pub struct Assessment {
     pub compared: u64,
     /// Of these, with a difference that is not shown to be noise.
     pub mismatched: u64,
-    /// `ln E` for "the mismatch rate is below [`TARGET_RATE`]".
+    /// `ln E` for "the mismatch rate is below the target".
     pub ln_e_below_target: f64,
-    /// `ln E` for "the mismatch rate is above [`LIMIT_RATE`]", from findings alone.
+    /// `ln E` for "the mismatch rate is above the limit", from findings alone.
     pub ln_e_above_limit: f64,
     /// The mismatch rates that are not ruled out, however often one looks.
     pub rate: Interval,
@@ -61,16 +63,22 @@ pub struct Assessment {
 
 /// Weighs `compared` exchanges. A difference that may still turn out to be noise (`undecided`) counts
 /// against a proof, and is no failure.
-pub fn assess(compared: u64, different: u64, undecided: u64) -> Assessment {
+pub fn assess(
+    compared: u64,
+    different: u64,
+    undecided: u64,
+    demand: &ConfidenceConfig,
+) -> Assessment {
+    let (target, limit, alpha) = (demand.target(), demand.limit(), demand.alpha);
     let different = different.min(compared);
     let mismatched = different.saturating_add(undecided).min(compared);
-    let ln_e_below_target = ln_e_certify(compared, mismatched, TARGET_RATE);
-    let ln_e_above_limit = ln_e_up(compared, different, LIMIT_RATE);
+    let ln_e_below_target = ln_e_certify(compared, mismatched, target);
+    let ln_e_above_limit = ln_e_up(compared, different, limit);
     let standing = if compared == 0 {
         Standing::NoData
-    } else if decided(ln_e_above_limit, ALPHA) {
+    } else if decided(ln_e_above_limit, alpha) {
         Standing::Failing
-    } else if decided(ln_e_below_target, ALPHA) {
+    } else if decided(ln_e_below_target, alpha) {
         Standing::Proven
     } else {
         Standing::NotYet
@@ -80,8 +88,8 @@ pub fn assess(compared: u64, different: u64, undecided: u64) -> Assessment {
         mismatched,
         ln_e_below_target,
         ln_e_above_limit,
-        rate: confidence_sequence(compared, mismatched, ALPHA),
-        needed: comparisons_needed(compared, mismatched, TARGET_RATE, ALPHA),
+        rate: confidence_sequence(compared, mismatched, alpha),
+        needed: comparisons_needed(compared, mismatched, target, alpha),
         standing,
     }
 }
@@ -99,23 +107,31 @@ impl Assessment {
     }
 }
 
-/// All endpoints together: proven only if each is, since one that breaks suffices to break a client.
-pub fn together(standings: impl IntoIterator<Item = Standing>) -> Standing {
-    let mut all = None;
-    for standing in standings {
-        all = Some(match (all, standing) {
-            (Some(Standing::Failing), _) | (_, Standing::Failing) => Standing::Failing,
-            (None, first) => first,
-            (Some(so_far), next) if so_far == next => next,
-            _ => Standing::NotYet,
-        });
-    }
-    all.unwrap_or(Standing::NoData)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn assess(compared: u64, different: u64, undecided: u64) -> Assessment {
+        super::assess(compared, different, undecided, &ConfidenceConfig::default())
+    }
+
+    #[test]
+    fn another_demand_needs_another_number() {
+        for (target_percent, alpha, needed) in
+            [(0.1, 0.05, 3_440), (1.0, 0.05, 343), (0.1, 0.01, 5_119)]
+        {
+            let demand = ConfidenceConfig {
+                target_percent,
+                alpha,
+                ..ConfidenceConfig::default()
+            };
+            let seen = super::assess(0, 0, 0, &demand);
+            assert_eq!(seen.needed, Some(needed), "{demand:?}");
+            let standing = |compared| super::assess(compared, 0, 0, &demand).standing;
+            assert_eq!(standing(needed), Standing::Proven);
+            assert_eq!(standing(needed - 1), Standing::NotYet);
+        }
+    }
 
     #[test]
     fn a_verdict_needs_evidence_and_says_how_much_is_missing() {
@@ -142,19 +158,5 @@ mod tests {
         );
         let wait = assess(344, 0, 0).wait(Duration::from_secs(344));
         assert_eq!(wait, Some(Duration::from_secs(3_096)));
-    }
-
-    #[test]
-    fn one_endpoint_that_fails_or_is_open_decides_for_all() {
-        use Standing::{Failing, NoData, NotYet, Proven};
-        for (all, standing) in [
-            (vec![], NoData),
-            (vec![Proven, Proven], Proven),
-            (vec![Proven, NoData], NotYet),
-            (vec![NotYet, Failing, Proven], Failing),
-            (vec![NoData, NoData], NoData),
-        ] {
-            assert_eq!(together(all.clone()), standing, "{all:?}");
-        }
     }
 }

@@ -208,7 +208,13 @@ fn aspects(endpoint: &EndpointCoverage, gaps: &mut Vec<Gap>) {
                     GapKind::NoCase,
                     format!("add a case with {} {name}", aspect.text()),
                 ),
-                "-" => (GapKind::CaseOnly, format!("{} cases replay it", met.cases)),
+                "-" => (
+                    GapKind::CaseOnly,
+                    match met.cases {
+                        1 => "1 case replays it".to_owned(),
+                        cases => format!("{cases} cases replay it"),
+                    },
+                ),
                 _ => continue,
             };
             gaps.push(Gap {
@@ -238,7 +244,9 @@ impl EndpointCoverage {
 pub fn replay_adds(cases: usize, goldens: usize) -> String {
     match (cases, goldens) {
         (0, _) => "no case exists: add one to the catalogue".to_owned(),
+        (1, 0) => "1 case, not recorded: verifier record --legacy URL".to_owned(),
         (cases, 0) => format!("{cases} cases, none recorded: verifier record --legacy URL"),
+        (1, 1) => "1 case replays it".to_owned(),
         (cases, goldens) if cases == goldens => format!("{cases} cases replay it"),
         (cases, goldens) => format!("{goldens} of {cases} cases replay it"),
     }

@@ -65,12 +65,9 @@ pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Opti
             ),
         );
     }
-    if (taken > 0 || untold) && !in_force(Handling::Probe) {
-        way(
-            "probe",
-            Some(if untold { without } else { taken }),
-            probe_needs(endpoint, all),
-        );
+    let needs = probe_needs(endpoint, all);
+    if let Some(needs) = needs.filter(|_| (taken > 0 || untold) && !in_force(Handling::Probe)) {
+        way("probe", Some(if untold { without } else { taken }), needs);
     }
     if refused > 0 && !in_force(Handling::Rejected) && !in_force(Handling::Mirror) {
         way(
@@ -114,26 +111,26 @@ pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Opti
     })
 }
 
-fn probe_needs(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> String {
+/// What a probe takes; `None` where it is known to find nothing to read.
+fn probe_needs(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Option<String> {
     let same_data = "and core reads what legacy wrote (one database)";
     if endpoint.method == "POST" {
         let recorded = endpoint.cases.iter().filter(|case| case.golden).count();
         let located = endpoint.cases.iter().filter(|case| case.location).count();
         return match (recorded, located) {
-            (0, _) => format!("a `Location` in legacy's answer, {same_data}"),
-            (_, 0) => {
-                "a `Location` in legacy's answer, which its golden files do not have".to_owned()
-            }
-            _ => format!("the `Location` that legacy answers with, {same_data}"),
+            (0, _) => Some(format!("a `Location` in legacy's answer, {same_data}")),
+            (_, 0) => None,
+            _ => Some(format!(
+                "the `Location` that legacy answers with, {same_data}"
+            )),
         };
     }
-    let read = all
-        .iter()
-        .find(|other| other.method == "GET" && same_path(&other.path, &endpoint.path));
-    match read {
+    let mut all = all.iter();
+    let read = all.find(|other| other.method == "GET" && same_path(&other.path, &endpoint.path));
+    Some(match read {
         Some(read) => format!("{} reads the same path, {same_data}", read.name),
         None => format!("a GET of the same path, which nobody has named or asked, {same_data}"),
-    }
+    })
 }
 
 /// Whether two path templates are one, whatever their placeholders are called.

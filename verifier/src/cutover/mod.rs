@@ -25,6 +25,7 @@ pub use writes::{
 };
 
 use crate::catalogue::{Catalogue, CatalogueError};
+pub use crate::confidence::ConfidenceConfig;
 use crate::gate::config::{GateConfig, GateFault};
 
 /// Where the proxy listens unless an address is named: on loopback only.
@@ -64,6 +65,8 @@ pub struct Config {
     pub writes: WritesConfig,
     /// Where second answers of legacy come from.
     pub noise: NoiseConfig,
+    /// What is to be proved of every endpoint, and how surely.
+    pub confidence: ConfidenceConfig,
     /// TLS on the client's side.
     pub tls: Option<TlsConfig>,
     /// The admin port's protection.
@@ -95,6 +98,7 @@ impl Default for Config {
             shadow: ShadowConfig::default(),
             writes: WritesConfig::default(),
             noise: NoiseConfig::default(),
+            confidence: ConfidenceConfig::default(),
             tls: None,
             admin_token_file: None,
             drain_ms: 12_000,
@@ -156,6 +160,14 @@ pub enum ConfigError {
     /// A number is outside its range.
     #[error("{key}: must be {range}")]
     Range {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// Something that cannot be proved.
+    #[error("confidence.{key}: must be {range}")]
+    Confidence {
         /// The key.
         key: &'static str,
         /// What it may be.
@@ -255,6 +267,9 @@ impl Config {
             }
         }
         self.noise.check()?;
+        if let Some((key, range)) = self.confidence.fault() {
+            return Err(ConfigError::Confidence { key, range });
+        }
         self.writes.check()?;
         if let Some(gate) = &self.gate {
             gate.check()?;
@@ -375,6 +390,7 @@ mod tests {
             ("drain_ms: 20000", "drain_ms"),
             ("writes: {default: mirror}", "writes.default"),
             ("client: {max_fields: 200}", "client.max_fields"),
+            ("confidence: {alpha: 0}", "confidence.alpha"),
         ] {
             let config: Config = serde_saphyr::from_str(yaml).expect("well formed");
             let error = config.check().expect_err("out of range").to_string();

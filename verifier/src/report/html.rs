@@ -126,8 +126,9 @@ fn table(grid: &Grid, out: &mut dyn io::Write) -> io::Result<()> {
         write!(out, "<tr>")?;
         for (at, cell) in row.iter().enumerate() {
             match cell.as_str() {
-                "breaking" | "risky" | "benign" => {
-                    write!(out, "<td><span class=\"badge {cell}\">{cell}</span></td>")?;
+                "breaking" | "risky" | "benign" | "proven" | "failing" | "not yet" | "no data" => {
+                    let class = cell.replace(' ', "-");
+                    write!(out, "<td><span class=\"badge {class}\">{cell}</span></td>")?;
                 }
                 _ => write!(out, "<td{}>{}</td>", class(at), escape(cell))?,
             }

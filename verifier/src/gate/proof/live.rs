@@ -65,6 +65,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
     let report = LiveReport {
         path: source.into(),
         evidence,
+        ..LiveReport::default()
     };
     let totals = report.totals();
     let asked = totals.sent.saturating_sub(totals.skipped);

@@ -10,6 +10,7 @@ use super::text::lines;
 use super::{LiveReport, Side, curl};
 use crate::causes::{Cause, causes};
 use crate::evidence::record::{Group, Sample};
+use crate::report::sheet::Grid;
 use crate::report::table::{Table, printable};
 
 /// Causes shown in text; the JSON report has all.
@@ -34,6 +35,41 @@ fn example<'r>(report: &'r LiveReport, cause: &Cause) -> Option<(&'r str, &'r Sa
         .min_by_key(|(id, sample)| (size(sample), *id))
 }
 
+/// Columns of the table; a number's begins with `#`.
+const COLUMNS: [&str; 7] = [
+    "#rank",
+    "what",
+    "where",
+    "#endpoints",
+    "#made equal",
+    "#exchanges",
+    "group to adopt",
+];
+
+fn row(report: &LiveReport, at: usize, cause: &Cause) -> Vec<String> {
+    vec![
+        (at + 1).to_string(),
+        cause.signature.what(),
+        cause.signature.place.clone(),
+        cause.endpoints.len().to_string(),
+        cause.unlocks.to_string(),
+        cause.exchanges.to_string(),
+        example(report, cause).map_or("-", |(id, _)| id).to_owned(),
+    ]
+}
+
+/// The section of a sheet; without rows where nothing differs.
+pub(super) fn grid(report: &LiveReport) -> Grid {
+    let all = causes(&report.groups());
+    let rows = all.iter().enumerate();
+    Grid {
+        title: "Causes",
+        columns: COLUMNS.to_vec(),
+        rows: rows.map(|(at, cause)| row(report, at, cause)).collect(),
+        folded: false,
+    }
+}
+
 /// Writes the section of a text report; nothing where nothing differs.
 pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     let all = causes(&report.groups());
@@ -42,25 +78,15 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
     }
     let bold = Style::new().bold();
     writeln!(out, "{}", "Causes".style(bold))?;
-    let mut table = Table::new(&[
-        ("rank", 4),
-        ("what", 60),
-        ("where", 50),
-        ("endpoints", 9),
-        ("made equal", 10),
-        ("exchanges", 12),
-        ("group to adopt", 16),
-    ]);
+    let widths = [4, 60, 50, 9, 10, 12, 16];
+    let columns: Vec<(&str, usize)> = COLUMNS
+        .iter()
+        .zip(widths)
+        .map(|(name, width)| (name.trim_start_matches('#'), width))
+        .collect();
+    let mut table = Table::new(&columns);
     for (at, cause) in all.iter().take(SHOWN).enumerate() {
-        table.push(vec![
-            (at + 1).to_string(),
-            cause.signature.what(),
-            cause.signature.place.clone(),
-            cause.endpoints.len().to_string(),
-            cause.unlocks.to_string(),
-            cause.exchanges.to_string(),
-            example(report, cause).map_or("-", |(id, _)| id).to_owned(),
-        ]);
+        table.push(row(report, at, cause));
     }
     lines(&table, out)?;
     if all.len() > SHOWN {

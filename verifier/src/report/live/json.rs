@@ -6,12 +6,10 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::{EndpointLine, LiveReport, Side, causes, curl};
-use crate::confidence::{LIMIT_RATE, together};
+use super::{LiveReport, Side, causes, curl};
 use crate::evidence::noise::Decision;
 use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
 use crate::report::json::SCHEMA;
-use crate::stats::{ALPHA, TARGET_RATE};
 
 /// Writes `report`, indented, with a final line break.
 pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -50,12 +48,7 @@ fn value(report: &LiveReport) -> Value {
             "exchanges_beyond_groups": report.evidence.ledger.beyond_groups(),
             "broken_records": report.evidence.broken_records,
         },
-        "confidence": {
-            "verdict": together(report.endpoints().iter().map(|line| line.assessment().standing)),
-            "alpha": ALPHA,
-            "target_rate": TARGET_RATE,
-            "limit_rate": LIMIT_RATE,
-        },
+        "confidence": report.whole().value(&report.confidence),
         "causes": causes::values(report),
         "findings": findings,
         "noise": noise(report, Decision::Noise),
@@ -65,21 +58,6 @@ fn value(report: &LiveReport) -> Value {
         "runs": report.evidence.runs.values().collect::<Vec<_>>(),
         "gaps": report.gaps(),
         "warnings": report.warnings(),
-    })
-}
-
-/// What an endpoint's counts prove, and what is missing.
-fn confidence(report: &LiveReport, line: &EndpointLine<'_>) -> Value {
-    let seen = line.assessment();
-    json!({
-        "verdict": seen.standing,
-        "mismatched": seen.mismatched,
-        "ln_e_below_target": seen.ln_e_below_target,
-        "ln_e_above_limit": seen.ln_e_above_limit,
-        "rate_lower": seen.rate.lower,
-        "rate_upper": seen.rate.upper,
-        "comparisons_needed": seen.needed,
-        "seconds_needed": seen.wait(report.span()).map(|wait| wait.as_secs()),
     })
 }
 
@@ -104,7 +82,12 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
             "different": line.different,
             "paired": tally.paired,
             "not_paired": tally.not_paired,
-            "confidence": confidence(report, &line),
+            "confidence": line.assessment.value(report.span()),
+            "replay": line.replay.map(|replay| json!({
+                "cases": replay.cases.iter().map(|(case, _)| case).collect::<Vec<_>>(),
+                "with_golden": replay.goldens(),
+                "adds": line.replay_adds(),
+            })),
             "skipped": line.skipped,
             "lost": line.lost,
             "not_compared": tally.not_compared,

@@ -5,6 +5,7 @@
 mod causes;
 mod curl;
 pub mod json;
+mod known;
 mod noise;
 pub mod sheet;
 pub mod text;
@@ -13,12 +14,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
-use crate::confidence::{Assessment, assess};
+use crate::confidence::{Assessment, ConfidenceConfig, Standing, Whole, assess};
+use crate::coverage::replay_adds;
 use crate::evidence::noise::{Cell, Decision, Decisions};
 use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Run, Sample};
 use crate::severity::Severity;
 
 pub use curl::{Side, curl};
+pub use known::{Known, Replay};
 
 /// Why requests are not compared on purpose, or because legacy gave nothing to hold against. Any other
 /// reason is a loss: something that should have been compared was not.
@@ -36,12 +39,16 @@ const SKIPPED: [&str; 10] = [
 ];
 
 /// Evidence with where it came from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LiveReport {
     /// The file.
     pub path: PathBuf,
     /// What is in it.
     pub evidence: Evidence,
+    /// What is to be proved.
+    pub confidence: ConfidenceConfig,
+    /// What the catalogue says of the endpoints, where one was named.
+    pub known: Known,
 }
 
 /// One endpoint's line.
@@ -61,6 +68,10 @@ pub struct EndpointLine<'e> {
     pub skipped: u64,
     /// Not compared, but should have been.
     pub lost: u64,
+    /// What its counts prove.
+    pub assessment: Assessment,
+    /// What a replay could show of it; `None` without a catalogue, and for what that does not name.
+    pub replay: Option<&'e Replay>,
 }
 
 /// All endpoints together.
@@ -93,9 +104,14 @@ pub struct LiveTotals {
 }
 
 impl EndpointLine<'_> {
-    /// What its counts prove.
-    pub fn assessment(&self) -> Assessment {
-        assess(self.record.tally.compared(), self.different, self.undecided)
+    /// For a quiet endpoint: what a replay could add.
+    pub fn replay_adds(&self) -> Option<String> {
+        let quiet = matches!(
+            self.assessment.standing,
+            Standing::NotYet | Standing::NoData
+        );
+        let replay = self.replay.filter(|_| quiet)?;
+        Some(replay_adds(replay.cases.len(), replay.goldens()))
     }
 }
 
@@ -116,11 +132,12 @@ impl LiveReport {
             .any(|run| run.ended_ms.is_none() && !run.cut_off)
     }
 
-    /// Endpoints by name.
+    /// Endpoints by name, then those of the catalogue that no request asked.
     pub fn endpoints(&self) -> Vec<EndpointLine<'_>> {
         let live = self.is_live();
         let decisions = self.decisions();
-        let lines = self.evidence.ledger.endpoints.iter().map(|(name, record)| {
+        let seen = self.evidence.ledger.endpoints.iter();
+        let lines = seen.chain(self.known.unseen()).map(|(name, record)| {
             let tally = &record.tally;
             let skipped = skipped(tally);
             let all: u64 = tally
@@ -131,19 +148,29 @@ impl LiveReport {
             let open = if live { 0 } else { tally.open() };
             let lost = all.saturating_sub(skipped).saturating_add(open);
             let counts = decisions.endpoint(name);
+            let excused = counts.noise.saturating_add(counts.undecided);
+            let different = tally.different.saturating_sub(excused);
+            let demand = &self.confidence;
             EndpointLine {
                 name,
                 record,
                 noise: counts.noise,
                 undecided: counts.undecided,
-                different: tally
-                    .different
-                    .saturating_sub(counts.noise.saturating_add(counts.undecided)),
+                different,
                 skipped,
                 lost,
+                assessment: assess(tally.compared(), different, counts.undecided, demand),
+                replay: self.known.replay(name),
             }
         });
         lines.collect()
+    }
+
+    /// The verdict of all endpoints together: those that were asked, and with a catalogue all of it.
+    pub fn whole(&self) -> Whole {
+        let endpoints = self.endpoints();
+        let standings = endpoints.iter().map(|line| line.assessment.standing);
+        standings.collect()
     }
 
     /// What is noise, from the counts as they are.
@@ -206,7 +233,7 @@ impl LiveReport {
             totals.paired = totals.paired.saturating_add(tally.paired);
             totals.skipped = totals.skipped.saturating_add(line.skipped);
             totals.lost = totals.lost.saturating_add(line.lost);
-            totals.endpoints += 1;
+            totals.endpoints += usize::from(tally.sent > 0);
             let sound = line.different == 0 && line.undecided == 0;
             totals.endpoints_equal += usize::from(tally.equal + line.noise > 0 && sound);
         }
@@ -352,14 +379,15 @@ impl LiveReport {
             "{} of {} requests compared{noise}{lost}",
             totals.compared, totals.sent
         );
+        let verdict = self.whole().words();
         match self.exit() {
             Exit::Differences => format!(
-                "DIFFERENT  {} exchanges differ in {} groups; {counts}",
+                "DIFFERENT  {} exchanges differ in {} groups; {counts}; verdict: {verdict}",
                 totals.different, totals.groups
             ),
-            Exit::Green => format!("EQUAL  {counts}, no difference"),
+            Exit::Green => format!("EQUAL  {counts}, no difference; verdict: {verdict}"),
             Exit::Usage | Exit::Incomplete => {
-                format!("INCOMPLETE  no difference seen, but {counts}")
+                format!("INCOMPLETE  no difference seen, but {counts}; verdict: {verdict}")
             }
         }
     }
@@ -401,6 +429,20 @@ fn quantile_text(histogram: &crate::evidence::record::Histogram, q: f64) -> Stri
         None if histogram.total() == 0 => "-".to_owned(),
         None => ">10 s".to_owned(),
     }
+}
+
+/// A time to wait, for a reader: one unit, rounded up.
+fn wait_text(wait: Duration) -> String {
+    let seconds = wait
+        .as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0));
+    let (unit, size) = match seconds {
+        0..120 => ("s", 1),
+        120..7_200 => ("min", 60),
+        7_200..172_800 => ("h", 3_600),
+        _ => ("days", 86_400),
+    };
+    format!("{} {unit}", seconds.div_ceil(size))
 }
 
 /// Milliseconds since 1970 for a reader.

@@ -2,7 +2,10 @@
 //! The evidence of live traffic as a [`Sheet`]: an endpoint is a suite, a difference group an item and a
 //! failed check.
 
-use super::{LiveReport, Side, curl, moment, quantile_text, run_line};
+use super::{
+    EndpointLine, LiveReport, Side, causes, curl, moment, quantile_text, run_line, wait_text,
+};
+use crate::confidence::{Assessment, Standing};
 use crate::evidence::record::Group;
 use crate::report::sheet::{Change, Check, Grid, Item, Outcome, Sheet};
 
@@ -23,13 +26,19 @@ pub fn sheet(report: &LiveReport) -> Sheet {
         verdict: report.headline(),
         counts: counts
             .into_iter()
+            .chain(
+                report
+                    .whole()
+                    .counts()
+                    .map(|(standing, count)| (standing.text(), count as u64)),
+            )
             .map(|(name, count)| (name, count.to_string()))
             .collect(),
         facts: report.evidence.runs.values().map(run_line).collect(),
         gaps: report.gaps(),
         warnings: report.warnings(),
         sides: ["legacy", "core"],
-        grids: vec![endpoints(report)],
+        grids: vec![endpoints(report), causes::grid(report)],
         items: report
             .groups()
             .into_iter()
@@ -42,8 +51,11 @@ pub fn sheet(report: &LiveReport) -> Sheet {
 fn endpoints(report: &LiveReport) -> Grid {
     let rows = report.endpoints().into_iter().map(|line| {
         let tally = &line.record.tally;
+        let seen = &line.assessment;
         vec![
             line.name.to_owned(),
+            seen.standing.text().to_owned(),
+            needed(report, seen),
             tally.sent.to_string(),
             tally.compared().to_string(),
             line.noise.to_string(),
@@ -53,12 +65,15 @@ fn endpoints(report: &LiveReport) -> Grid {
             line.lost.to_string(),
             quantile_text(&tally.reference_latency, 0.99),
             quantile_text(&tally.candidate_latency, 0.99),
+            line.replay_adds().unwrap_or_default(),
         ]
     });
     Grid {
         title: "Endpoints",
         columns: vec![
             "endpoint",
+            "verdict",
+            "#still needed",
             "#sent",
             "#compared",
             "#noise",
@@ -68,9 +83,20 @@ fn endpoints(report: &LiveReport) -> Grid {
             "#lost",
             "#legacy p99",
             "#core p99",
+            "a replay could add",
         ],
         rows: rows.collect(),
         folded: false,
+    }
+}
+
+/// Comparisons without a mismatch until it is proven, and how long they take at the present rate.
+fn needed(report: &LiveReport, seen: &Assessment) -> String {
+    match (seen.needed, seen.wait(report.span())) {
+        (None, _) => "-".to_owned(),
+        (Some(0), _) => "0".to_owned(),
+        (Some(needed), None) => needed.to_string(),
+        (Some(needed), Some(wait)) => format!("{needed} ({})", wait_text(wait)),
     }
 }
 
@@ -131,6 +157,10 @@ fn checks(report: &LiveReport) -> Vec<Check> {
                 lost => Outcome::Skipped(format!("{lost} should have been compared")),
             },
         ));
+        checks.push(check(
+            format!("mismatch rate below {} %", report.confidence.target_percent),
+            standing(report, &line),
+        ));
         for (id, group) in groups
             .iter()
             .filter(|(_, group)| group.key.endpoint == line.name)
@@ -142,6 +172,31 @@ fn checks(report: &LiveReport) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// The verdict as a build server knows it: what is not proven is not passed.
+fn standing(report: &LiveReport, line: &EndpointLine<'_>) -> Outcome {
+    let seen = &line.assessment;
+    let told = seen.standing.text();
+    match seen.standing {
+        Standing::Proven => Outcome::Passed,
+        Standing::Failing => Outcome::Failed {
+            kind: told.to_owned(),
+            message: format!(
+                "{told}: {} of {} comparisons differ, above {} %",
+                seen.mismatched, seen.compared, report.confidence.limit_percent
+            ),
+            text: String::new(),
+        },
+        Standing::NotYet | Standing::NoData => {
+            let replay = line.replay_adds().map(|adds| format!("; {adds}"));
+            Outcome::Skipped(format!(
+                "{told}: still needed {}{}",
+                needed(report, seen),
+                replay.unwrap_or_default()
+            ))
+        }
+    }
 }
 
 fn failed(report: &LiveReport, group: &Group) -> Outcome {

@@ -1,4 +1,6 @@
 use super::*;
+use crate::catalogue::Catalogue;
+use crate::coverage::GoldenFact;
 use crate::evidence::record::{
     EndpointRecord, GroupKey, RelationText, StatusPair, StoredAnswer, StoredDifference,
     StoredRequest,
@@ -98,6 +100,7 @@ fn report(hostile: &str) -> LiveReport {
     LiveReport {
         path: "e.db".into(),
         evidence,
+        ..LiveReport::default()
     }
 }
 
@@ -275,4 +278,121 @@ fn the_exit_tells_differences_then_gaps() {
         }),
         Exit::Green
     );
+}
+
+/// Evidence of one endpoint with so many comparisons of which so many differ, and a catalogue of it and one more.
+fn quiet(compared: u64, different: u64) -> LiveReport {
+    const CATALOGUE: &str = r#"
+version: "2"
+endpoints:
+  - { id: rooms_list, method: GET, path: /rooms, expected_status: 200, cases: [ { id: b, expected_status: 400 } ] }
+  - { id: users_list, method: GET, path: /users, expected_status: 200 }
+"#;
+    let today = jiff::civil::date(2026, 1, 12);
+    let path = std::path::Path::new("c.yaml");
+    let catalogue = Catalogue::parse(path, CATALOGUE, today).expect("a good catalogue");
+    let mut report = report("a");
+    let (_, mut record) = report
+        .evidence
+        .ledger
+        .endpoints
+        .pop_first()
+        .expect("one endpoint");
+    record.tally.sent = compared;
+    record.tally.different = different;
+    record.tally.equal = compared - different;
+    if different == 0 {
+        report.evidence.ledger.groups.clear();
+    }
+    for run in report.evidence.runs.values_mut() {
+        (run.started_ms, run.written_ms) = (0, 60_000);
+    }
+    // As a proxy without the catalogue names it.
+    let endpoints = &mut report.evidence.ledger.endpoints;
+    endpoints.insert("GET /rooms".to_owned(), record);
+    report.known = Known::new(&report.evidence, &catalogue, |case| {
+        (case == "rooms_list").then_some(GoldenFact {
+            status: 200,
+            location: false,
+        })
+    });
+    report
+}
+
+#[test]
+fn the_verdict_stands_in_every_form_and_an_endpoint_that_nobody_asked_has_one() {
+    for (compared, different, whole, one) in [
+        (
+            3_440,
+            0,
+            "not yet (endpoints: 1 proven, 1 no data)",
+            "proven",
+        ),
+        (
+            344,
+            0,
+            "not yet (endpoints: 1 not yet, 1 no data)",
+            "not yet",
+        ),
+        (
+            500,
+            60,
+            "failing (endpoints: 1 failing, 1 no data)",
+            "failing",
+        ),
+    ] {
+        let report = quiet(compared, different);
+        assert!(report.headline().ends_with(&format!("; verdict: {whole}")));
+        let text = written(text::write, &report);
+        let html = shown(html::write, &report);
+        let markdown = shown(markdown::write, &report);
+        let junit = shown(junit::write, &report);
+        for (form, all) in [
+            ("text", &text),
+            ("HTML", &html),
+            ("Markdown", &markdown),
+            ("JUnit", &junit),
+        ] {
+            for words in [one, "no data", "1 case, not recorded", "users"] {
+                let told = all.contains(words) || (form == "JUnit" && words == "proven");
+                assert!(told, "{form} does not say `{words}`:\n{all}");
+            }
+            let quiet = one == "not yet";
+            assert_eq!(
+                all.contains("1 of 2 cases replay it"),
+                quiet,
+                "{form}\n{all}"
+            );
+            let causes = form != "JUnit" && different > 0;
+            assert_eq!(all.contains("Causes"), causes, "{form}");
+        }
+        let json = written(json::write, &report);
+        let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let word = one.replace(' ', "_");
+        let endpoints = value["endpoints"].as_array().expect("a list");
+        let verdicts: Vec<_> = endpoints
+            .iter()
+            .map(|line| line["confidence"]["verdict"].as_str().expect("a word"))
+            .collect();
+        assert_eq!(verdicts, [word.as_str(), "no_data"]);
+        assert_eq!(endpoints[1]["sent"], 0);
+        assert_eq!(endpoints[0]["replay"]["cases"][1], "rooms_list@b");
+        assert_eq!(value["totals"]["endpoints"], 1, "only one was asked");
+        if one == "not yet" {
+            let needed = &endpoints[0]["confidence"]["seconds_needed"];
+            assert_eq!(needed, 540, "3,096 more at 344 a minute");
+        }
+    }
+}
+
+#[test]
+fn what_is_demanded_decides_the_verdict() {
+    let mut report = quiet(344, 0);
+    report.confidence.target_percent = 1.0;
+    assert_eq!(report.whole().proven, 1);
+    let junit = shown(junit::write, &report);
+    assert!(junit.contains("mismatch rate below 1 %"), "{junit}");
+    let json = written(json::write, &report);
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["confidence"]["target_rate"], 0.01);
 }

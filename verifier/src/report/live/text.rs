@@ -5,7 +5,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, causes, curl, moment, noise, quantile_text, run_line};
+use super::{LiveReport, Side, causes, curl, moment, noise, quantile_text, run_line, wait_text};
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
@@ -74,7 +74,8 @@ pub(in crate::report) fn lines(table: &Table, out: &mut dyn io::Write) -> io::Re
 }
 
 fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut table = Table::new(&[
+    let with_catalogue = !report.known.is_empty();
+    let mut columns = vec![
         ("endpoint", 48),
         ("sent", 12),
         ("compared", 12),
@@ -85,13 +86,18 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         ("lost", 12),
         ("verdict", 8),
         ("still needed", 14),
+        ("at this rate", 12),
         ("legacy p50 / p99", 22),
         ("core p50 / p99", 22),
         ("not compared", 80),
-    ]);
+    ];
+    if with_catalogue {
+        columns.insert(11, ("a replay could add", 44));
+    }
+    let mut table = Table::new(&columns);
     for line in report.endpoints() {
         let tally = &line.record.tally;
-        let seen = line.assessment();
+        let seen = &line.assessment;
         let both = |histogram| {
             format!(
                 "{} / {}",
@@ -105,7 +111,7 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             .filter(|(_, count)| **count > 0)
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
-        table.push(vec![
+        let mut row = vec![
             line.name.to_owned(),
             tally.sent.to_string(),
             tally.compared().to_string(),
@@ -117,10 +123,17 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             seen.standing.text().to_owned(),
             seen.needed
                 .map_or_else(|| "-".to_owned(), |needed| needed.to_string()),
+            seen.wait(report.span())
+                .filter(|wait| !wait.is_zero())
+                .map_or_else(|| "-".to_owned(), wait_text),
             both(&tally.reference_latency),
             both(&tally.candidate_latency),
             reasons.join(", "),
-        ]);
+        ];
+        if with_catalogue {
+            row.insert(11, line.replay_adds().unwrap_or_default());
+        }
+        table.push(row);
     }
     lines(&table, out)
 }
