@@ -183,7 +183,7 @@ fn nothing_proved_is_nothing_passed_and_looking_changes_nothing() {
 fn usage_and_configuration_end_with_2_and_say_where() {
     for (config, words) in [
         ("gate:\n  ladder: [10, 5, 100]\n", "gate.ladder"),
-        ("gate:\n  min_tme: 1m\n", "line 2"),
+        ("gate:\n  min_tme: 1m\n", "cutover.yaml:2:3: `min_tme`"),
         ("gate:\n  tick: 1 minute\n", "1 minute"),
         ("gate: {}\n", "gate.router"),
     ] {

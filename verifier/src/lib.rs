@@ -31,6 +31,8 @@ pub mod place;
 pub mod relation;
 pub mod report;
 pub mod rules;
+pub mod schema;
 pub mod severity;
 pub mod stats;
 pub mod verdict;
+pub mod yaml;

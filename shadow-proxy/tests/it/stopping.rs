@@ -234,7 +234,7 @@ fn usage_and_configuration_errors_end_with_2_and_say_where() {
         (
             "threads: 1\nthread: 2\n",
             [&both[..], &["--config", name]].concat(),
-            "line 2",
+            ".yaml:2:",
         ),
         (
             "",

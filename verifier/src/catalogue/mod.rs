@@ -7,6 +7,7 @@ pub mod auth;
 mod auth_file;
 mod file;
 mod load;
+mod read;
 pub mod routes;
 pub mod template;
 
@@ -24,6 +25,11 @@ use crate::cutover::Policy;
 use crate::normalise::mask::MaskRule;
 use crate::place::Place;
 use crate::rules::Rules;
+
+/// The schema of the file.
+pub(crate) fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<file::CatalogueFile>()
+}
 
 /// Everything the catalogue file says, checked.
 #[derive(Debug)]

@@ -42,8 +42,7 @@ impl AdoptArgs {
         let evidence = store::read(&self.evidence)?;
         let (id, group) = adopt::find(&evidence.ledger.groups, &self.group)?;
         let at = || self.catalog.display();
-        let text = std::fs::read_to_string(&self.catalog)
-            .with_context(|| format!("{}: cannot read the catalogue", at()))?;
+        let text = Catalogue::read_text(&self.catalog)?;
         let today = jiff::ZonedDateTime::now().date();
         let before = Catalogue::parse(&self.catalog, &text, today)?;
         let adoption = adopt::adopt(&before, &text, id, group)?;

@@ -98,8 +98,7 @@ impl ImportArgs {
     }
 
     fn goldens(&self, folder: &Path, manifest: &Path) -> anyhow::Result<Exit> {
-        let text = fs::read_to_string(manifest)
-            .with_context(|| format!("{}: cannot read the manifest", manifest.display()))?;
+        let text = Catalogue::read_text(manifest)?;
         let today = jiff::ZonedDateTime::now().date();
         let catalogue = Catalogue::parse(manifest, &text, today)?;
         let ignored = imported::ignored_fields(&text);

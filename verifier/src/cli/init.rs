@@ -7,8 +7,10 @@ use anyhow::{Context as _, bail};
 
 use super::Exit;
 use super::terminal::to_stdout;
+use crate::schema::SchemaOf;
 
-/// Write the files to start with: a catalogue, a configuration, and what lets `cargo insta` see them.
+/// Write the files to start with: a catalogue, a configuration, their schemas for editors, and what lets
+/// `cargo insta` see them.
 ///
 /// Asks nothing and replaces nothing. In a repository without Rust, `Cargo.toml` and `src/lib.rs` are there for
 /// `cargo insta review` alone, which looks only inside Cargo packages.
@@ -38,6 +40,8 @@ impl InitArgs {
             ("golden/endpoints.yaml", CATALOGUE),
             ("cutover.yaml", CUTOVER),
         ];
+        let schemas = SchemaOf::ALL.map(|of| (of.file(), of.text()));
+        files.extend(schemas.iter().map(|(name, text)| (*name, text.as_str())));
         if !in_package {
             files.push(("Cargo.toml", MANIFEST));
             files.push(("src/lib.rs", LIBRARY));

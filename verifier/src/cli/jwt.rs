@@ -80,12 +80,7 @@ impl JwtArgs {
     pub fn run(self) -> anyhow::Result<Exit> {
         // First of all: a secret on the command line is refused whatever else is wrong.
         let secret = self.secret()?;
-        let text = std::fs::read_to_string(&self.catalog).with_context(|| {
-            format!(
-                "{}: cannot read the catalogue: name it with `--catalog FILE`",
-                self.catalog.display()
-            )
-        })?;
+        let text = Catalogue::read_text(&self.catalog)?;
         let today = self
             .today
             .unwrap_or_else(|| jiff::ZonedDateTime::now().date());

@@ -45,8 +45,7 @@ impl LearnArgs {
         let today = jiff::ZonedDateTime::now().date();
         let before = match &self.catalog {
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("{}: cannot read the catalogue", path.display()))?;
+                let text = Catalogue::read_text(path)?;
                 let catalogue = Catalogue::parse(path, &text, today)?;
                 Some((path, text, catalogue))
             }

@@ -19,6 +19,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod review;
+pub mod schema;
 pub mod shell;
 pub mod target;
 pub mod terminal;
@@ -60,6 +61,7 @@ enum Command {
     Reject(review::RejectArgs),
     Report(report::ReportArgs),
     Diff(diff::DiffArgs),
+    Schema(schema::SchemaArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -86,6 +88,7 @@ impl Cli {
             Command::Reject(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Diff(args) => args.run(),
+            Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(),
             Command::Man(args) => args.run(),
         };

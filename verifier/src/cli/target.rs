@@ -1,6 +1,6 @@
 //! Arguments that recording, replaying and comparing share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub struct Prepared {
 impl CatalogueArgs {
     /// Reads the catalogue and prepares the target; sends nothing.
     pub fn prepare(&self, base: &str) -> anyhow::Result<Prepared> {
-        let text = read(&self.catalog)?;
+        let text = Catalogue::read_text(&self.catalog)?;
         let today = self
             .today
             .unwrap_or_else(|| jiff::ZonedDateTime::now().date());
@@ -125,15 +125,6 @@ impl CatalogueArgs {
             shuffle: self.shuffle,
         }
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| {
-        format!(
-            "{}: cannot read the catalogue: name it with `--catalog FILE`",
-            path.display()
-        )
-    })
 }
 
 /// Runs `future` to its end on a runtime of its own.

@@ -9,7 +9,7 @@ use crate::stats::{ALPHA, TARGET_RATE};
 pub const LIMIT_RATE: f64 = 0.01;
 
 /// What is to be proved of every endpoint, and how surely.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConfidenceConfig {
     /// The mismatch rate that must be proved to be undercut, in percent.

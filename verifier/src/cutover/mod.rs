@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use address::{parse_address, without_user};
@@ -27,6 +28,7 @@ pub use writes::{
 use crate::catalogue::{Catalogue, CatalogueError};
 pub use crate::confidence::ConfidenceConfig;
 use crate::gate::config::{GateConfig, GateFault};
+use crate::yaml::Fault;
 
 /// Where the proxy listens unless an address is named: on loopback only.
 pub const LISTEN: &str = "127.0.0.1:8088";
@@ -34,7 +36,7 @@ pub const LISTEN: &str = "127.0.0.1:8088";
 pub const ADMIN: &str = "127.0.0.1:8089";
 
 /// All of `cutover.yaml`. Flags win over the file.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Base address of legacy, `http://` or `https://`.
@@ -50,6 +52,7 @@ pub struct Config {
     /// Where operators and Prometheus connect.
     pub admin: SocketAddr,
     /// Threads that serve clients.
+    #[schemars(range(min = 1, max = 256))]
     pub threads: usize,
     /// Which users are shadowed.
     pub sample: SampleConfig,
@@ -72,6 +75,7 @@ pub struct Config {
     /// The admin port's protection.
     pub admin_token_file: Option<PathBuf>,
     /// How long accepted requests may take to be answered after SIGTERM.
+    #[schemars(range(max = 14_000))]
     pub drain_ms: u64,
     /// Promotion and rollback.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,12 +123,24 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file is not a configuration. The cause names line and column.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}:{fault}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
-        reason: String,
+        fault: Fault,
+    },
+    /// The file reads, but says something that cannot be.
+    #[error("{}:{line}:{column}: {fault}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where the key is, from 1.
+        line: u64,
+        /// Likewise.
+        column: u64,
+        /// What is wrong.
+        fault: Box<ConfigError>,
     },
     /// The catalogue cannot be used. The cause names lines and remedies.
     #[error(transparent)]
@@ -191,6 +207,28 @@ pub enum ConfigError {
     /// A write policy without its declaration.
     #[error(transparent)]
     Writes(#[from] UndeclaredDatabase),
+}
+
+impl ConfigError {
+    /// The key that is at fault, where there is one: `shadow.timeout_ms`.
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::Address { side, .. } => Some((*side).to_owned()),
+            Self::SameAddress => Some("core".to_owned()),
+            Self::TwinOf { .. } => Some("noise.legacy_twin".to_owned()),
+            Self::Range { key, .. } => Some((*key).to_owned()),
+            Self::Sentinel { .. } => Some("writes.sentinel".to_owned()),
+            Self::Confidence { key, .. } => Some(format!("confidence.{key}")),
+            Self::VersionEndpoint { .. } => Some("evidence.version_endpoint".to_owned()),
+            Self::Gate(fault) => Some(format!("gate.{}", fault.key)),
+            Self::Writes(fault) => Some(fault.place().to_owned()),
+            Self::Read { .. }
+            | Self::Parse { .. }
+            | Self::Invalid { .. }
+            | Self::Catalogue(_)
+            | Self::NoAddress { .. } => None,
+        }
+    }
 }
 
 impl Config {
@@ -298,6 +336,24 @@ impl Config {
             }
         }
         Ok(self.writes.check()?)
+    }
+
+    /// Checks all that the file itself says: flags may still name what it leaves out.
+    fn check_written(&self) -> Result<(), ConfigError> {
+        self.check()?;
+        for (side, address) in [
+            ("legacy", &self.legacy),
+            ("core", &self.core),
+            ("noise.legacy_twin", &self.noise.legacy_twin),
+        ] {
+            if let Some(address) = address {
+                parse_address(side, Some(address))?;
+            }
+        }
+        if self.legacy.is_some() && self.core.is_some() {
+            self.check_addresses()?;
+        }
+        Ok(())
     }
 
     /// Checks that both services are named and differ; flags may still name them, so [`Config::check`]

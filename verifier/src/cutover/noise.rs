@@ -1,12 +1,13 @@
 #![deny(clippy::disallowed_methods)]
 //! Legacy's second answers, which show where legacy differs from itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
 /// Where second answers of legacy come from.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NoiseConfig {
     /// Base address of a second legacy over the same data, which gets a copy of each shadowed safe
@@ -14,6 +15,7 @@ pub struct NoiseConfig {
     pub legacy_twin: Option<String>,
     /// Without one: share of shadowed safe requests that legacy itself is asked a second time, in
     /// percent, `0` to `100`. It is load on legacy beside its clients'.
+    #[schemars(range(min = 0, max = 100))]
     pub sample_percent: f64,
 }
 

@@ -4,13 +4,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which users are shadowed.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SampleConfig {
     /// Share of users in percent, `0` to `100`, to two decimals.
+    #[schemars(range(min = 0, max = 100))]
     pub percent: f64,
     /// The header that names a user; without it the token's subject, else the client's address.
     pub by_header: Option<String>,
@@ -26,18 +28,22 @@ impl Default for SampleConfig {
 }
 
 /// What a client may send and how long it may take.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientConfig {
     /// Longest request target; longer ones are refused with 414.
+    #[schemars(range(min = 1, max = 60_000))]
     pub max_target_bytes: usize,
     /// Largest head; larger ones are refused with 431. At most 128 KiB.
+    #[schemars(range(min = 1_024, max = 131_072))]
     pub max_head_bytes: usize,
     /// Most header fields, at most 100; more are refused with 431.
+    #[schemars(range(min = 1, max = 100))]
     pub max_fields: usize,
     /// Largest request body; larger ones are refused with 413.
     pub max_body_bytes: u64,
     /// Most connections at once, all threads together; more are closed at once.
+    #[schemars(range(min = 1))]
     pub max_connections: usize,
     /// A head must be whole so long after its first byte.
     pub head_timeout_ms: u64,
@@ -69,7 +75,7 @@ impl Default for ClientConfig {
 }
 
 /// Connections to one service.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinkConfig {
     /// Longest wait for a connection, TLS included.
@@ -101,12 +107,14 @@ impl Default for LinkConfig {
 }
 
 /// Bounds of the shadow side. What does not fit is counted, never queued.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShadowConfig {
     /// Most exchanges with core at once, all threads together.
+    #[schemars(range(min = 1))]
     pub max_in_flight: usize,
     /// Longest exchange with core, from sending to the last byte.
+    #[schemars(range(min = 1, max = 60_000))]
     pub timeout_ms: u64,
     /// Larger answers of either side are not compared; what a content coding unfolds to counts.
     pub max_answer_bytes: usize,
@@ -139,7 +147,7 @@ impl ShadowConfig {
 }
 
 /// TLS towards clients.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// The certificate chain, as a PEM file.
@@ -149,7 +157,7 @@ pub struct TlsConfig {
 }
 
 /// Where evidence goes, and what may be told with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvidenceConfig {
     /// The file; without one nothing is stored.
@@ -174,7 +182,7 @@ pub struct EvidenceConfig {
 }
 
 /// A page on which each service tells its version.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionEndpoint {
     /// Its path, the same at both services.

@@ -5,18 +5,33 @@ use std::path::Path;
 
 use super::{Config, ConfigError};
 use crate::catalogue::Catalogue;
+use crate::yaml;
 
 impl Config {
-    /// Reads `cutover.yaml`. Unknown keys are refused with line and column.
+    /// Reads `cutover.yaml`. What cannot be is refused with line, column and key, also where a flag would
+    /// say something else: the next start may be without it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
-        serde_saphyr::from_str(&text).map_err(|error| ConfigError::Parse {
+        let parse = |fault| ConfigError::Parse {
             path: path.to_owned(),
-            reason: error.to_string(),
-        })
+            fault,
+        };
+        let text = yaml::text_of(bytes).map_err(parse)?;
+        let config: Self = yaml::read(&text).map_err(parse)?;
+        config.check_written().map_err(|fault| {
+            let key = fault.key().unwrap_or_default();
+            let (line, column) = yaml::place_of(&text, &key);
+            ConfigError::Invalid {
+                path: path.to_owned(),
+                line,
+                column,
+                fault: Box::new(fault),
+            }
+        })?;
+        Ok(config)
     }
 
     /// Reads the catalogue, if one is named.
@@ -24,10 +39,7 @@ impl Config {
         let Some(path) = &self.catalog else {
             return Ok(None);
         };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let text = Catalogue::read_text(path)?;
         Ok(Some(Catalogue::parse(
             path,
             &text,
@@ -47,7 +59,7 @@ mod tests {
         std::fs::write(&path, "threads: 2\nshadow:\n  max_in_fligth: 3\n").expect("a file");
         let error = Config::read(&path).expect_err("a typing error").to_string();
         assert!(
-            error.contains("max_in_fligth") && error.contains("line 3"),
+            error.contains("cutover.yaml:3:3: `max_in_fligth` is no key of `shadow`: did you mean `max_in_flight`?"),
             "{error}"
         );
     }

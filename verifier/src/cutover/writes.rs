@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use http::{Method, Uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is done with a write, from the safest to the boldest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
     /// It goes to legacy only and counts as unverified.
@@ -25,7 +26,7 @@ pub enum Policy {
 }
 
 /// Whether both services write to one database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Database {
     /// They share one, so a mirrored write would be applied twice.
@@ -36,7 +37,7 @@ pub enum Database {
 }
 
 /// How writes are shadowed.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WritesConfig {
     /// For every write that `endpoints` does not name.
@@ -58,6 +59,13 @@ pub struct WritesConfig {
 pub struct UndeclaredDatabase {
     place: String,
     policy: &'static str,
+}
+
+impl UndeclaredDatabase {
+    /// The key whose policy it is, such as `writes.default`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
 }
 
 impl WritesConfig {
@@ -86,7 +94,7 @@ impl WritesConfig {
 pub const MARK: &str = "{mark}";
 
 /// How the separation of the databases is proved.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelConfig {
     /// The write that core gets. `{mark}` in its body or path becomes a value of its own each time.
@@ -102,7 +110,7 @@ pub struct SentinelConfig {
 }
 
 /// The write that core gets.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelWrite {
     /// Its method.

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::span::{Day, Span};
 use super::weight::Weight;
 
 /// The gate.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateConfig {
     /// Core's shares, one after the other; the last one is 100.
@@ -79,7 +80,7 @@ impl Default for GateConfig {
 }
 
 /// What must be proved of the comparisons.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompatibilityConfig {
     /// Share of live exchanges that may differ, all endpoints together.
@@ -107,7 +108,7 @@ impl Default for CompatibilityConfig {
 }
 
 /// When to go back.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RollbackConfig {
     /// Share of core's answers that may be errors.
@@ -144,7 +145,7 @@ impl Default for RollbackConfig {
 }
 
 /// The time after the switch.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SoakConfig {
     /// How long the main route leads to core before legacy may be made smaller.
@@ -172,7 +173,7 @@ impl Default for SoakConfig {
 }
 
 /// Where evidence is, and how old it may be.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateEvidenceConfig {
     /// Reports of `verifier replay --report json=FILE`; together they must hold every case.
@@ -204,7 +205,7 @@ impl Default for GateEvidenceConfig {
 }
 
 /// An endpoint that goes on without its live proof.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaiverConfig {
     /// The endpoint, as the catalogue or the proxy names it.
@@ -218,7 +219,7 @@ pub struct WaiverConfig {
 }
 
 /// Something that a person did and answers for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttestationConfig {
     /// Who.
@@ -238,7 +239,7 @@ const fn a_month() -> u16 {
 }
 
 /// Legacy's instances.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LegacyConfig {
     /// So many carry all traffic; a rollback waits for them.
@@ -258,7 +259,7 @@ impl Default for LegacyConfig {
 }
 
 /// The router, one of these.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouterConfig {
     /// A file that plays a router.
@@ -274,7 +275,7 @@ pub enum RouterConfig {
 }
 
 /// A file that plays a router.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DryRunConfig {
     /// The file; in the state's folder unless named.
@@ -282,7 +283,7 @@ pub struct DryRunConfig {
 }
 
 /// Where objects of Kubernetes are, and how to get there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
     /// The kubeconfig; the usual places, then the pod's own account, unless named.
@@ -294,7 +295,7 @@ pub struct ClusterConfig {
 }
 
 /// Canary annotations of ingress-nginx.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IngressNginxConfig {
     /// The cluster.
@@ -315,7 +316,7 @@ pub struct IngressNginxConfig {
 }
 
 /// Weights of an `HTTPRoute`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayApiConfig {
     /// The cluster.
@@ -334,7 +335,7 @@ pub struct GatewayApiConfig {
 }
 
 /// nginx with an included file that the gate writes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NginxConfig {
     /// The included file, which the gate owns.
@@ -377,7 +378,7 @@ fn nginx_reload() -> Vec<String> {
 }
 
 /// Any other router, by a program that is called with `get` and `set N`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecConfig {
     /// The program and its first arguments.
@@ -392,7 +393,7 @@ const fn half_a_minute() -> Span {
 }
 
 /// What is looked at while core serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignalsConfig {
     /// Counters in Prometheus.
@@ -408,7 +409,7 @@ pub struct SignalsConfig {
 }
 
 /// Counters in Prometheus.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrometheusConfig {
     /// Its base address.
@@ -464,7 +465,7 @@ fn duration_metric() -> String {
 }
 
 /// A journey against the public address.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeConfig {
     /// Its name.
@@ -492,7 +493,7 @@ const fn once() -> u32 {
 }
 
 /// One request of a journey.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeRequest {
     /// Its method.
@@ -523,7 +524,7 @@ const fn ok() -> u16 {
 }
 
 /// A program that must end with 0.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandConfig {
     /// Its name.
@@ -536,7 +537,7 @@ pub struct CommandConfig {
 }
 
 /// Where core says which build it is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityConfig {
     /// The address to ask.
@@ -550,7 +551,7 @@ pub struct IdentityConfig {
 }
 
 /// Who is told.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// A file that holds the address, which is a secret; it takes `{"text": …}`.
@@ -580,6 +581,27 @@ pub fn is_open(text: &str) -> bool {
 }
 
 impl GateConfig {
+    /// Every address to ask, by its key.
+    fn addresses(&self) -> Vec<(String, &str)> {
+        let signals = &self.signals;
+        let mut all = Vec::new();
+        if let Some(prometheus) = &signals.prometheus {
+            all.push(("signals.prometheus.url".to_owned(), prometheus.url.as_str()));
+        }
+        for (at, probe) in signals.probes.iter().enumerate() {
+            all.push((format!("signals.probes[{at}].url"), probe.url.as_str()));
+        }
+        if let Some(identity) = &signals.identity {
+            all.push(("signals.identity.url".to_owned(), identity.url.as_str()));
+        }
+        if let Some(RouterConfig::Nginx(nginx)) = &self.router
+            && let Some(live) = &nginx.live_url
+        {
+            all.push(("router.nginx.live_url".to_owned(), live));
+        }
+        all
+    }
+
     /// Checks what types cannot express.
     pub fn check(&self) -> Result<(), GateFault> {
         let fault = |key: &str, fault: &str| {
@@ -694,6 +716,13 @@ impl GateConfig {
                     &format!("signals.commands[{at}].command"),
                     "must name a program",
                 );
+            }
+        }
+        for (key, address) in self.addresses() {
+            let good = url::Url::parse(address)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            if !good {
+                return fault(&key, "must be an address such as `http://127.0.0.1:9090`");
             }
         }
         if let Some(identity) = &self.signals.identity

@@ -6,11 +6,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A length of time in configuration and reports: a whole number with `ms`, `s`, `m`, `h` or `d`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]+ *(ms|s|m|h|d) *$"))]
 pub struct Span(Duration);
 
 /// Units from the largest, with their length in milliseconds.
@@ -96,8 +100,11 @@ impl fmt::Display for Span {
 }
 
 /// A day as `yyyy-MM-dd`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("format" = "date"))]
 pub struct Day(pub Date);
 
 impl TryFrom<String> for Day {

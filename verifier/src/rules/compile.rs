@@ -70,6 +70,18 @@ pub enum RuleError {
     TooMany,
 }
 
+impl RuleError {
+    /// Position of the rule that is at fault, from 1; of none where all of them together are.
+    pub fn number(&self) -> Option<usize> {
+        match self {
+            Self::Place { number, .. }
+            | Self::TooBroad { number, .. }
+            | Self::Invalid { number, .. } => Some(*number),
+            Self::TooMany => None,
+        }
+    }
+}
+
 /// How far values at a place may differ.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Tolerance {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::severity::Severity;
@@ -16,7 +17,7 @@ use crate::verdict::Kind;
 /// - at: /value/checkInAt
 ///   known: { kind: field removed, reason: omitempty, owner: mina, ticket: RMS-48, expires: 2027-01-01 }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleSpec {
     /// The place: `status`, `body`, `header:NAME` or a JSON Pointer with `*` for any index.
@@ -49,10 +50,10 @@ pub struct RuleSpec {
 }
 
 /// How far values may differ.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected `any`, `same-format`, `{abs: 1}` or `{seconds: 5}`"
+    expecting = "write `any`, `same-format`, `{abs: 1}` or `{seconds: 5}`"
 )]
 pub enum TolerateSpec {
     /// `any` or `same-format`.
@@ -62,7 +63,7 @@ pub enum TolerateSpec {
 }
 
 /// Tolerances without a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TolerateWord {
     /// Any value of the same JSON type. Another type, `null` or nothing is still a difference.
@@ -72,7 +73,7 @@ pub enum TolerateWord {
 }
 
 /// Tolerances with a number; exactly one is given.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeasureSpec {
     /// Numbers at most this far apart.
@@ -108,6 +109,19 @@ impl Presence {
             Self::EmptyObject => "{}",
             Self::EmptyString => "\"\"",
         }
+    }
+}
+
+impl JsonSchema for Presence {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Presence".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A way of having no value.",
+            "enum": ["absent", null, [], {}, "", "null", "[]", "{}", "\"\""],
+        })
     }
 }
 
@@ -174,7 +188,7 @@ impl<'de> serde::de::Visitor<'de> for PresenceVisitor {
 }
 
 /// Whether the form of a number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NumberFormat {
     /// Another form of the same number is a difference.
@@ -184,7 +198,7 @@ pub enum NumberFormat {
 }
 
 /// How much of a header counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HeaderPolicy {
     /// The value, to the letter.
@@ -196,7 +210,7 @@ pub enum HeaderPolicy {
 }
 
 /// A known difference: one kind at one place, excused until a day.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownSpec {
     /// The kind of difference it excuses.

@@ -15,6 +15,7 @@ use super::super::file::{AccountFile, Scalar};
 use super::super::{Account, Login, RequestBody, RequestTemplate};
 use super::Loader;
 use crate::place::Place;
+use crate::yaml::did_you_mean;
 
 /// A request of the block, whatever else stands beside it.
 struct Written<'a> {
@@ -226,7 +227,10 @@ impl Loader<'_> {
             if !accounts.iter().any(|account| account.role == *role) {
                 self.refuse(
                     at,
-                    format!("no account has role `{role}`: add it under `auth.accounts`"),
+                    format!(
+                        "no account has role `{role}`: add it under `auth.accounts`{}",
+                        did_you_mean(role, accounts.iter().map(|account| account.role.as_str()))
+                    ),
                 );
             }
         }

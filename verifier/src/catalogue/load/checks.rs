@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::super::file::{CatalogueFile, EntryFile, JourneyFile};
 use super::super::template::Template;
 use super::super::{Catalogue, Journey, RequestBody, RequestTemplate};
 use super::{BUILT_IN, Loader, Problem, is_id};
 use crate::rules::{RuleSpec, Rules};
+use crate::yaml::did_you_mean;
 
 impl Loader<'_> {
     /// Rules of a case are keyed by its id, those of an endpoint by the ids of all its cases.
@@ -21,8 +22,9 @@ impl Loader<'_> {
                 .collect()
         };
         let mut specs = Vec::new();
-        for spec in &file.rules {
-            let mut spec = spec.clone();
+        let mut places = Vec::new();
+        for written in &file.rules {
+            let mut spec = written.value.clone();
             let named: Vec<String> = spec
                 .endpoint
                 .take()
@@ -33,47 +35,54 @@ impl Loader<'_> {
                 let cases = cases_of(&self.catalogue, name);
                 if cases.is_empty() {
                     let message = format!(
-                        "rule at `{}` names `{name}`, which is no endpoint or case",
-                        spec.at
+                        "rule at `{}` names `{name}`, which is no endpoint or case: write `endpoint` or `endpoint@case` of this catalogue{}",
+                        spec.at,
+                        did_you_mean(name, self.names())
                     );
-                    self.problems.push(Problem {
-                        path: self.path.to_owned(),
-                        line: 1,
-                        column: 1,
-                        message,
-                    });
+                    self.refuse(written.referenced, message);
                 }
                 spec.endpoints.extend(cases);
             }
             specs.push(spec);
+            places.push(written.referenced);
         }
         for endpoint in &file.endpoints {
             let id = endpoint.value.id.value.as_str();
             for spec in &endpoint.value.rules {
                 specs.push(RuleSpec {
                     endpoints: cases_of(&self.catalogue, id),
-                    ..spec.clone()
+                    ..spec.value.clone()
                 });
+                places.push(spec.referenced);
             }
             for case in &endpoint.value.cases {
                 let id = format!("{id}@{}", case.value.id.value);
                 for spec in &case.value.rules {
                     specs.push(RuleSpec {
                         endpoints: vec![id.clone()],
-                        ..spec.clone()
+                        ..spec.value.clone()
                     });
+                    places.push(spec.referenced);
                 }
             }
         }
         match Rules::compile(&specs, Some(self.today)) {
             Ok(rules) => self.catalogue.rules = rules,
-            Err(error) => self.problems.push(Problem {
-                path: self.path.to_owned(),
-                line: 1,
-                column: 1,
-                message: error.to_string(),
-            }),
+            Err(error) => {
+                let at = error.number().and_then(|number| places.get(number - 1));
+                let at = at.copied().unwrap_or(Location::UNKNOWN);
+                let why = std::error::Error::source(&error);
+                let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                self.refuse(at, format!("{error}{why}"));
+            }
         }
+    }
+
+    /// What endpoints and cases are called.
+    fn names(&self) -> Vec<&str> {
+        let endpoints = self.catalogue.endpoints.iter().map(|one| one.id.as_str());
+        let cases = self.catalogue.cases.iter().map(|case| case.id.as_str());
+        endpoints.chain(cases).collect()
     }
 
     /// Golden files are named after cases, so ids must differ also where case does not count.
@@ -149,8 +158,9 @@ impl Loader<'_> {
                     self.refuse(
                         name.referenced,
                         format!(
-                            "no case `{}`: write `endpoint` or `endpoint@case` of this catalogue",
-                            name.value
+                            "no case `{}`: write `endpoint` or `endpoint@case` of this catalogue{}",
+                            name.value,
+                            did_you_mean(&name.value, self.names())
                         ),
                     );
                     continue;

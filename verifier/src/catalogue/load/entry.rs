@@ -14,6 +14,7 @@ use super::{BUILT_IN, Loader, is_id};
 use crate::normalise::mask::{MaskKind, MaskRule};
 use crate::normalise::select::is_exact;
 use crate::place::Place;
+use crate::yaml::did_you_mean;
 
 /// What an endpoint's cases inherit: masks of the file, then of the endpoint.
 struct Inherited<'f> {
@@ -36,7 +37,10 @@ impl Loader<'_> {
         let Some(path) = &endpoint.path else {
             return self.refuse(
                 entry.referenced,
-                format!("endpoint `{}` has no `path`", endpoint.id.value),
+                format!(
+                    "endpoint `{}` has no `path`: add it, as in `path: /rooms`",
+                    endpoint.id.value
+                ),
             );
         };
         self.catalogue.endpoints.push(Endpoint {
@@ -123,6 +127,17 @@ impl Loader<'_> {
                 );
             }
         };
+        if let Some(odd) = expected
+            .iter()
+            .find(|status| !(100..=599).contains(*status))
+        {
+            let written = entry.expected_status.as_ref();
+            let written = written.or(endpoint.expected_status.as_ref());
+            self.refuse(
+                written.map_or(here, |status| status.referenced),
+                format!("`expected_status: {odd}` is no status of HTTP: write 100 to 599"),
+            );
+        }
         if expected.len() > 1 && (own.is_none() || entry.expected_status.is_some()) {
             let written = entry.expected_status.as_ref();
             self.several_statuses(written.map_or(here, |list| list.referenced), &id, &expected);
@@ -210,12 +225,13 @@ impl Loader<'_> {
             self.refuse(
                 chosen.referenced,
                 format!(
-                    "no account `{name}` in `test_accounts` (there: {}): add it or name another",
+                    "no account `{name}` in `test_accounts` (there: {}): add it or name another{}",
                     if known.is_empty() {
                         "none".to_owned()
                     } else {
                         known.join(", ")
-                    }
+                    },
+                    did_you_mean(&name, known.iter().map(String::as_str))
                 ),
             );
             return None;
@@ -388,7 +404,7 @@ impl Loader<'_> {
         let mut out = Vec::new();
         for (name, value) in headers {
             if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-                self.refuse(at, format!("`{name}` is no header name"));
+                self.refuse(at, format!("`{name}` is no header name: write letters, digits and `-`, as in `X-Request-Id`"));
             } else if let Some(template) = self.template(at, &value.text()) {
                 out.push((name.clone(), template));
             }

@@ -7,6 +7,7 @@ mod manifest;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -16,6 +17,7 @@ use super::file::{AccountFile, CatalogueFile, PasswordFile};
 use super::{Account, Catalogue, DataClass, Password};
 use crate::golden::contents;
 use crate::rules::Rules;
+use crate::yaml;
 
 /// Placeholders that need no capture.
 const BUILT_IN: [&str; 6] = [
@@ -30,13 +32,21 @@ const BUILT_IN: [&str; 6] = [
 /// Why a catalogue cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
+    /// The file cannot be read.
+    #[error("{}: cannot read the catalogue: name it with `--catalog FILE`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It is not the YAML this tool reads.
-    #[error("{}:{message}", path.display())]
+    #[error("{}:{fault}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// `line:column: what, and what to write instead`.
-        message: String,
+        /// What is wrong, and where.
+        fault: yaml::Fault,
     },
     /// It reads, but contradicts itself.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -66,20 +76,9 @@ impl fmt::Display for Problem {
 }
 
 pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, CatalogueError> {
-    let file: CatalogueFile = serde_saphyr::from_str(text).map_err(|error| {
-        let error = error.without_snippet();
-        let message = match error.location() {
-            Some(at) => {
-                let text = error.to_string();
-                let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
-                format!("{}:{}: {text}", at.line(), at.column())
-            }
-            None => format!("1:1: {error}"),
-        };
-        CatalogueError::Syntax {
-            path: path.to_owned(),
-            message,
-        }
+    let file: CatalogueFile = yaml::read(text).map_err(|fault| CatalogueError::Syntax {
+        path: path.to_owned(),
+        fault,
     })?;
     let mut loader = Loader {
         path,
@@ -107,6 +106,15 @@ pub(super) fn load(path: &Path, text: &str, today: Date) -> Result<Catalogue, Ca
         loader
             .problems
             .sort_by_key(|problem| (problem.line, problem.column));
+        if let Some(places) = yaml::Places::of(text) {
+            for problem in &mut loader.problems {
+                if let Some(key) = places.outermost(problem.line, problem.column)
+                    && problem.column > 1
+                {
+                    problem.message = format!("`{key}`: {}", problem.message);
+                }
+            }
+        }
         Err(CatalogueError::Invalid(loader.problems))
     }
 }
