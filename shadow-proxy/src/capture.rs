@@ -81,7 +81,8 @@ pub(crate) struct Chunks {
 impl Chunks {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self {
-            pieces: Vec::new(),
+            // Most bodies come in one piece.
+            pieces: Vec::with_capacity(1),
             bytes: 0,
             lease: Lease::new(budget),
         }

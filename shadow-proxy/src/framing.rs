@@ -99,6 +99,8 @@ enum State {
 #[allow(clippy::struct_excessive_bools)] // each is one fact of the head, all combinations occur
 struct Head {
     line_seen: bool,
+    /// Lines so far, empty ones before the request included.
+    lines: usize,
     http_10: bool,
     fields: usize,
     hosts: usize,
@@ -220,7 +222,7 @@ impl Framing {
                 Ok(usize::try_from(take).unwrap_or(bytes.len()))
             }
             State::ChunkSize => {
-                let Some(line) = whole_line(bytes, 0, MAX_CHUNK_LINE)? else {
+                let Some(line) = whole_line(bytes, MAX_CHUNK_LINE)? else {
                     return Ok(0);
                 };
                 let size = chunk_size(line)?;
@@ -254,7 +256,7 @@ impl Framing {
             },
             State::Trailers => {
                 let room = self.limits.max_head_bytes.saturating_sub(self.trailer);
-                let Some(line) = whole_line(bytes, 0, room).map_err(|refusal| {
+                let Some(line) = whole_line(bytes, room).map_err(|refusal| {
                     if refusal == LINE_TOO_LONG {
                         Refusal::HEAD
                     } else {
@@ -279,6 +281,9 @@ impl Framing {
 
     /// Walks the whole lines of a head; releases it when its empty line has come.
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let from = self.scanned;
+        // One search for all lines: setting one up costs more than finding the end of a short line.
+        let mut ends = memchr::memchr_iter(b'\n', &bytes[from..]).map(|end| from + end);
         loop {
             let left = self.limits.max_head_bytes.saturating_sub(self.scanned);
             let room = if self.head.line_seen {
@@ -286,7 +291,11 @@ impl Framing {
             } else {
                 left.min(self.limits.max_target_bytes + MAX_METHOD + b"  HTTP/1.1".len())
             };
-            let line = match whole_line(bytes, self.scanned, room) {
+            let line = match line(
+                &bytes[self.scanned..],
+                ends.next().map(|end| end - self.scanned),
+                room,
+            ) {
                 Ok(Some(line)) => line,
                 Ok(None) => {
                     self.begun = self.begun || self.scanned < bytes.len();
@@ -299,6 +308,7 @@ impl Framing {
                 Err(refusal) => return Err(refusal),
             };
             self.scanned += line.len() + 2;
+            self.head.lines += 1;
             if !self.head.line_seen {
                 if line.is_empty() {
                     self.empty_lines += 1;
@@ -312,6 +322,10 @@ impl Framing {
                 self.head.http_10 = request_line(line, self.limits.max_target_bytes)?;
             } else if line.is_empty() {
                 let released = self.scanned;
+                // Every line ends in two control characters; any more are in one.
+                if controls(&bytes[..released]) != 2 * self.head.lines {
+                    return Err(CONTROL);
+                }
                 self.end_head()?;
                 return Ok(released);
             } else {
@@ -406,32 +420,49 @@ impl Framing {
 /// Marks a line that outgrew its room; its caller knows which status that deserves.
 const LINE_TOO_LONG: Refusal = Refusal::bad("a line is too long");
 
-/// The line that starts at `from`, without its CRLF; `None` when its end has not come.
-fn whole_line(bytes: &[u8], from: usize, room: usize) -> Result<Option<&[u8]>, Refusal> {
-    let rest = &bytes[from..];
-    let Some(end) = memchr::memchr(b'\n', rest) else {
+const CONTROL: Refusal = Refusal::bad("a control character in the header section");
+
+/// The line that `bytes` begin with, without its CRLF and free of controls; `None` when its end has not
+/// come.
+fn whole_line(bytes: &[u8], room: usize) -> Result<Option<&[u8]>, Refusal> {
+    let found = line(bytes, memchr::memchr(b'\n', bytes), room)?;
+    match found {
+        Some(line) if controls(line) > 0 => Err(CONTROL),
+        found => Ok(found),
+    }
+}
+
+/// The same, its line feed being at `end`, and its characters not yet looked at.
+fn line(bytes: &[u8], end: Option<usize>, room: usize) -> Result<Option<&[u8]>, Refusal> {
+    let Some(end) = end else {
         // `+ 1` for a CR whose LF is still under way.
-        return if rest.len() > room + 1 {
+        return if bytes.len() > room + 1 {
             Err(LINE_TOO_LONG)
         } else {
             Ok(None)
         };
     };
-    let Some(line) = rest[..end].strip_suffix(b"\r") else {
+    let Some(line) = bytes[..end].strip_suffix(b"\r") else {
         return Err(Refusal::bad("a line feed without carriage return"));
     };
     if line.len() > room {
         return Err(LINE_TOO_LONG);
     }
-    // Without leaving the loop early, so that the compiler can look at many bytes at once.
-    let mut controls = 0;
-    for &byte in line {
-        controls |= (u8::from(byte < 0x20) & u8::from(byte != b'\t')) | u8::from(byte == 0x7f);
-    }
-    if controls != 0 {
-        return Err(Refusal::bad("a control character in the header section"));
-    }
     Ok(Some(line))
+}
+
+/// How many control characters there are; a tab is none.
+fn controls(bytes: &[u8]) -> usize {
+    // In pieces whose count fits a byte, so that the compiler can look at many of them at once.
+    let count = |piece: &[u8]| {
+        piece.iter().fold(0_u8, |sum, &byte| {
+            sum + ((u8::from(byte < 0x20) & u8::from(byte != b'\t')) | u8::from(byte == 0x7f))
+        })
+    };
+    bytes
+        .chunks(255)
+        .map(|piece| usize::from(count(piece)))
+        .sum()
 }
 
 /// Checks a request line; returns whether it is HTTP/1.0.
