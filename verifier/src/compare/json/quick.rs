@@ -15,6 +15,18 @@ const MAX_BYTEWISE: usize = 512;
 /// Objects with more members than this are matched over a sorted list when their orders differ.
 const MAX_SCANNED: usize = 64;
 
+/// Orders of members that are remembered: rows, and the objects that each of them holds.
+const MAX_ORDERS: usize = 8;
+
+/// How the members of one object were found among those of its partner. The rows of an array, as one
+/// service writes them, all have the same keys in the same order.
+struct Order<'q> {
+    /// The reference's keys, all different and without escapes.
+    keys: Vec<Node<'q>>,
+    /// Where the candidate has each of them.
+    places: Vec<u8>,
+}
+
 /// Returns what differs in form when nothing differs that counts, else `None`.
 pub(super) fn same(reference: &Side<'_>, candidate: &Side<'_>, set: &RuleSet) -> Option<Forms> {
     let mut quick = Quick::new(reference, candidate, set);
@@ -39,6 +51,9 @@ struct Quick<'q> {
     forms: Forms,
     masked: bool,
     hashes: Option<(Hashes, Hashes)>,
+    orders: Vec<Order<'q>>,
+    /// The candidate's members of one object; kept for its memory.
+    theirs: Vec<(Node<'q>, Node<'q>)>,
 }
 
 impl<'q> Quick<'q> {
@@ -51,6 +66,8 @@ impl<'q> Quick<'q> {
             forms: Forms::default(),
             masked: !(reference.masks.is_empty() && candidate.masks.is_empty()),
             hashes: None,
+            orders: Vec::new(),
+            theirs: Vec::new(),
         }
     }
 
@@ -178,6 +195,9 @@ impl<'q> Quick<'q> {
         if a.child_count().max(b.child_count()) > MAX_SCANNED {
             return self.sorted(a, b, state, from);
         }
+        if let Some(verdict) = self.as_before(a, b, state, from) {
+            return verdict;
+        }
         // A bit for every member of the candidate that has found its partner.
         let mut used: u64 = (1 << from) - 1;
         // Where the next key most often is: after the one found last.
@@ -186,6 +206,10 @@ impl<'q> Quick<'q> {
             expected.next();
         }
         let mut moved = false;
+        let mut order = Order {
+            keys: a.members().map(|(key, _)| key).collect(),
+            places: (0..u8::try_from(from).unwrap_or(0)).collect(),
+        };
         for (key, value) in a.members().skip(from) {
             let state = below(self.set, state, key);
             let mut partner = None;
@@ -212,6 +236,7 @@ impl<'q> Quick<'q> {
             match partner {
                 Some((at, other)) => {
                     used |= 1 << at;
+                    order.places.extend(u8::try_from(at));
                     if !self.values(value, other, state) {
                         return false;
                     }
@@ -219,6 +244,9 @@ impl<'q> Quick<'q> {
                 None if !self.lone(value, state, true) => return false,
                 None => {}
             }
+        }
+        if moved && a.child_count() == b.child_count() {
+            self.remember(order);
         }
         self.forms.key_order |= moved;
         b.members()
@@ -228,6 +256,59 @@ impl<'q> Quick<'q> {
                 let state = below(self.set, state, name);
                 self.lone(value, state, false)
             })
+    }
+
+    /// Objects with the keys of an earlier pair in the orders of that pair; `None` where there was none.
+    /// Only what comes from `from` on is still to be judged.
+    fn as_before(&mut self, a: Node<'q>, b: Node<'q>, state: State, from: usize) -> Option<bool> {
+        let count = a.child_count();
+        if self.orders.is_empty() || b.child_count() != count {
+            return None;
+        }
+        let mut theirs = std::mem::take(&mut self.theirs);
+        theirs.clear();
+        theirs.extend(b.members());
+        let fits = |order: &&Order<'q>| {
+            order.keys.len() == count
+                && a.members()
+                    .zip(order.keys.iter().zip(&order.places))
+                    .enumerate()
+                    .all(|(at, ((key, _), (known, place)))| {
+                        let place = usize::from(*place);
+                        (at >= from || place == at)
+                            && key.raw_bytes() == known.raw_bytes()
+                            && key.raw_bytes() == theirs[place].0.raw_bytes()
+                    })
+        };
+        let found = self.orders.iter().position(|order| fits(&order));
+        let verdict = found.map(|found| {
+            for (at, (key, value)) in a.members().enumerate().skip(from) {
+                let other = theirs[usize::from(self.orders[found].places[at])].1;
+                if !self.values(value, other, below(self.set, state, key)) {
+                    return false;
+                }
+            }
+            self.forms.key_order = true;
+            true
+        });
+        self.theirs = theirs;
+        verdict
+    }
+
+    /// Keeps an order in which every member has found its partner, if the keys alone decide it: of equal
+    /// keys the order decides.
+    fn remember(&mut self, order: Order<'q>) {
+        let Order { keys, places } = &order;
+        let clear = |(at, key): (usize, &Node<'q>)| {
+            let equal = |other: &Node<'q>| other.raw_bytes() == key.raw_bytes();
+            !key.has_escapes() && !keys[..at].iter().any(equal)
+        };
+        if self.orders.len() < MAX_ORDERS
+            && places.len() == keys.len()
+            && keys.iter().enumerate().all(clear)
+        {
+            self.orders.push(order);
+        }
     }
 
     /// The same for large objects, over their sorted keys.
