@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use shadow_proxy::config::{ADMIN, LISTEN, ready};
 use shadow_proxy::{Config, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
+use verifier::cli::shell::{self, Shell};
 
 /// A request and its shadow allocate some hundred small pieces, freed on the same thread: measured, this
 /// allocator spends half of the instructions of the system's on them.
@@ -36,6 +37,17 @@ enum Command {
         /// The configuration to check
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write manual pages into a folder, one a subcommand
+    Man {
+        /// The folder; it is made if it is not there
+        dir: PathBuf,
     },
 }
 
@@ -103,6 +115,10 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Some(Command::Check { config }) => check(&config),
+        Some(Command::Completions { shell }) => {
+            shell::completions(Args::command(), shell).map(Into::into)
+        }
+        Some(Command::Man { dir }) => shell::man(&Args::command(), &dir).map(Into::into),
         None => serve(&args.serve),
     };
     match done {

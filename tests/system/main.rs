@@ -3,5 +3,7 @@
 #[expect(dead_code, reason = "the other test program uses the rest of it")]
 #[path = "../it/harness.rs"]
 mod harness;
+mod html;
 mod review;
 mod router;
+mod terminal;

@@ -11,7 +11,7 @@ use verifier::report::{Exit, Report};
 use crate::harness::{Package, Run, committed, core, root, snapshots, trouble};
 
 /// Runs `cargo insta` in `folder`; what it printed on standard output.
-fn insta(folder: &Path, args: &[&str], variables: &[(&str, &Path)]) -> String {
+pub(crate) fn insta(folder: &Path, args: &[&str], variables: &[(&str, &Path)]) -> String {
     let output = Command::new(env!("CARGO"))
         .arg("insta")
         .args(args)
@@ -52,7 +52,7 @@ fn shown(folder: &Path, variables: &[(&str, &Path)]) -> Vec<String> {
     names
 }
 
-const ROOMS: Run = Run {
+pub(crate) const ROOMS: Run = Run {
     only: &["rooms_get", "rooms_list"],
     writes: true,
     jobs: 8,
@@ -211,7 +211,7 @@ fn copy_of_the_repository() -> tempfile::TempDir {
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder that is there") {
         let entry = entry.expect("a readable folder");
         let name = entry.file_name();

@@ -442,3 +442,24 @@ fn r19_no_log_holds_what_a_client_sent() {
     assert!(stderr.contains("core gives no answer"), "{stderr}");
     assert!(!stderr.contains("s3cret"), "{stderr}");
 }
+
+#[test]
+fn shells_and_man_know_the_flags_and_subcommands() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = program(&["completions", shell]).output().expect("it runs");
+        let script = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && script.contains("legacy-twin") && script.contains("check"),
+            "{shell}: {script}"
+        );
+    }
+    let pages = folder.path().join("man1");
+    let pages = pages.to_str().expect("a plain name");
+    let output = program(&["man", pages]).output().expect("it runs");
+    assert!(output.status.success());
+    for page in ["shadow-proxy.1", "shadow-proxy-check.1"] {
+        let text = std::fs::read_to_string(folder.path().join("man1").join(page)).expect(page);
+        assert!(text.contains("shadow"), "{page}: {text}");
+    }
+}

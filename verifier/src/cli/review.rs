@@ -182,7 +182,13 @@ fn show(
         }
         writeln!(out, "answered by {}\n", snapshot.recorded_from())?;
         diff_view::show(&old, &snapshot.contents, out)?;
-        writeln!(out, "\n  a accept   r reject   s skip   q quit")
+        // A long difference has moved the first line off the screen.
+        writeln!(
+            out,
+            "\n{} ({number} of {total}), answered by {}:  a accept   r reject   s skip   q quit",
+            case.style(bold),
+            snapshot.recorded_from()
+        )
     })?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Command, CommandFactory as _};
-use clap_complete::Shell;
+pub use clap_complete::Shell;
 
 use super::terminal::to_stdout;
 use super::{Cli, Exit};

@@ -203,8 +203,8 @@ fn changes(item: &Item, sides: [&str; 2], out: &mut dyn io::Write) -> io::Result
         } = change;
         writeln!(
             out,
-            "<tr><td><span class=\"badge {severity}\">{severity}</span><code>{}</code></td><td>{}</td>\
-             <td class=\"was\">{}</td><td class=\"now\">{}</td><td>{}</td></tr>",
+            "<tr><td><span class=\"badge {severity}\">{severity}</span><code>{}</code></td><td class=\"short\">{}</td>\
+             <td class=\"was\">{}</td><td class=\"now\">{}</td><td class=\"words\">{}</td></tr>",
             escape(at),
             escape(kind),
             value(reference.as_deref()),
@@ -235,7 +235,7 @@ fn side_by_side(diff: &str, sides: [&str; 2], out: &mut dyn io::Write) -> io::Re
     let rows = rows(diff);
     writeln!(
         out,
-        "<div class=\"sides\">\n<div class=\"head\">{}</div><div class=\"head\">{}</div>",
+        "<div class=\"sides\">\n<div class=\"head l\">{}</div><div class=\"head\">{}</div>",
         escape(sides[0]),
         escape(sides[1])
     )?;
@@ -244,13 +244,13 @@ fn side_by_side(diff: &str, sides: [&str; 2], out: &mut dyn io::Write) -> io::Re
             Row::Gap => writeln!(out, "<div class=\"gap\">⋯</div>")?,
             Row::Same(text) => {
                 let text = escape(text);
-                writeln!(out, "<div>{text}</div><div>{text}</div>")?;
+                writeln!(out, "<div class=\"l\">{text}</div><div>{text}</div>")?;
             }
             Row::Pair { left, right } => writeln!(
                 out,
                 "{}{}",
-                cell(left.as_deref(), "del"),
-                cell(right.as_deref(), "ins")
+                cell(left.as_deref(), "del", " l"),
+                cell(right.as_deref(), "ins", "")
             )?,
         }
     }
@@ -265,11 +265,12 @@ fn side_by_side(diff: &str, sides: [&str; 2], out: &mut dyn io::Write) -> io::Re
     Ok(())
 }
 
-fn cell(pieces: Option<&[Piece]>, class: &str) -> String {
+/// `column` marks the left one, which has a line at its right.
+fn cell(pieces: Option<&[Piece]>, class: &str, column: &str) -> String {
     let Some(pieces) = pieces else {
-        return "<div class=\"none\"></div>".to_owned();
+        return format!("<div class=\"none{column}\"></div>");
     };
-    let mut out = format!("<div class=\"{class}\">");
+    let mut out = format!("<div class=\"{class}{column}\">");
     for piece in pieces {
         let text = escape(&piece.text);
         if piece.changed {

@@ -72,10 +72,9 @@ pub fn rows(diff: &str) -> Vec<Row> {
 
 fn pair(rows: &mut Vec<Row>, minus: &mut Vec<&str>, plus: &mut Vec<&str>) {
     let whole = |text: &str| {
-        vec![Piece {
-            text: text.to_owned(),
-            changed: true,
-        }]
+        let mut pieces = Vec::new();
+        push_whole(&mut pieces, text);
+        pieces
     };
     for at in 0..minus.len().max(plus.len()) {
         rows.push(match (minus.get(at), plus.get(at)) {
@@ -101,8 +100,8 @@ fn words(left: &str, right: &str) -> (Vec<Piece>, Vec<Piece>) {
     let short = left.len().max(right.len()) <= MAX_WORDS_LINE;
     let diff = short.then(|| TextDiff::from_unicode_words(left, right));
     let Some(diff) = diff.filter(|diff| diff.ratio() >= LEAST_ALIKE) else {
-        push(&mut sides.0, left, true);
-        push(&mut sides.1, right, true);
+        push_whole(&mut sides.0, left);
+        push_whole(&mut sides.1, right);
         return sides;
     };
     for change in diff.iter_all_changes() {
@@ -116,6 +115,18 @@ fn words(left: &str, right: &str) -> (Vec<Piece>, Vec<Piece>) {
         }
     }
     sides
+}
+
+/// A line that is marked whole, from its first letter: its indent says nothing.
+fn push_whole(pieces: &mut Vec<Piece>, text: &str) {
+    let letters = text.trim_start();
+    let indent = &text[..text.len() - letters.len()];
+    if !indent.is_empty() && !letters.is_empty() {
+        push(pieces, indent, false);
+        push(pieces, letters, true);
+    } else {
+        push(pieces, text, true);
+    }
 }
 
 fn push(pieces: &mut Vec<Piece>, text: &str, changed: bool) {
