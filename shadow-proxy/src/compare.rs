@@ -134,6 +134,10 @@ impl Comparer {
         let both = (pair.reference.status, pair.candidate.status);
         let mut exchange = self.exchange(&endpoint, &pair);
         let ids = self.read_ids(&mut exchange);
+        if ids.as_ref().is_some_and(|ids| ids.assumed) {
+            ticket.not_compared(Reason::UnmappedId);
+            return;
+        }
         let twin = pair.twin.take();
         let (request, request_body) = (pair.head.headers, pair.request_body);
         drop((pair.reference, pair.candidate));

@@ -16,6 +16,8 @@ use tokio::sync::Mutex as SlowMutex;
 use verifier::catalogue::Catalogue;
 use verifier::cutover::{Config, Database, Policy};
 use verifier::decode::{codings, decode};
+use verifier::evidence::record::IdPair;
+use verifier::evidence::store;
 use verifier::exchange::{Answer, Exchange};
 use verifier::ids::{
     Aligned, Fit, IdMap, align, given_out, rewrite_body, rewrite_path, to_legacy, tokens,
@@ -24,6 +26,7 @@ use verifier::ids::{
 use verifier::severity::Severity;
 use verifier::verdict::{Difference, Kind, Location, Outcome, Verdict};
 
+use crate::config::without_user;
 use crate::counters::Reason;
 use crate::forward::Head;
 use crate::sink::Side;
@@ -38,27 +41,49 @@ const MAX_DECODED: usize = 4 << 20;
 const MAX_TOKENS: usize = 10_000;
 
 /// Tokens that both sides gave out for one login. They stay in memory and are never shown.
+///
+/// A service that dates its tokens to the second gives the same one twice within it, and the other side's
+/// second may end in between: so one token can have several partners.
 #[derive(Default)]
 struct Tokens {
+    /// The newest partner of each.
     to_core: HashMap<String, String>,
-    to_legacy: HashMap<String, String>,
-    order: VecDeque<String>,
+    to_legacy: HashMap<String, Vec<String>>,
+    /// Every pair, the oldest first.
+    order: VecDeque<(String, String)>,
 }
 
 impl Tokens {
     fn learn(&mut self, legacy: String, core: String) {
-        if legacy == core || self.to_core.contains_key(&legacy) {
+        if legacy == core {
             return;
         }
-        if self.order.len() >= MAX_TOKENS
-            && let Some(oldest) = self.order.pop_front()
-            && let Some(core) = self.to_core.remove(&oldest)
-        {
-            self.to_legacy.remove(&core);
+        let partners = self.to_legacy.entry(core.clone()).or_default();
+        if !partners.contains(&legacy) {
+            partners.push(legacy.clone());
+            self.order.push_back((legacy.clone(), core.clone()));
         }
-        self.order.push_back(legacy.clone());
-        self.to_legacy.insert(core.clone(), legacy.clone());
         self.to_core.insert(legacy, core);
+        if self.order.len() > MAX_TOKENS
+            && let Some((legacy, core)) = self.order.pop_front()
+        {
+            if self.to_core.get(&legacy) == Some(&core) {
+                self.to_core.remove(&legacy);
+            }
+            if let Some(partners) = self.to_legacy.get_mut(&core) {
+                partners.retain(|partner| *partner != legacy);
+                if partners.is_empty() {
+                    self.to_legacy.remove(&core);
+                }
+            }
+        }
+    }
+
+    /// What a token of core is at legacy: of several partners the one that legacy's answer holds.
+    fn to_legacy(&self, core: &str, holds: impl Fn(&[u8]) -> bool) -> Option<&String> {
+        let partners = self.to_legacy.get(core)?;
+        let held = partners.iter().find(|partner| holds(partner.as_bytes()));
+        held.or(partners.last())
     }
 }
 
@@ -119,23 +144,34 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ids {
-    /// Where core gets writes into a database of its own; nothing elsewhere, where ids are the same.
-    pub(crate) fn new(config: &Config, catalogue: Option<&Catalogue>) -> Option<Arc<Self>> {
+    /// Where core gets writes into a database of its own; nothing elsewhere, where ids are the same. With it
+    /// comes what an operator should read of what an earlier life has learnt.
+    pub(crate) fn new(
+        config: &Config,
+        catalogue: Option<&Catalogue>,
+    ) -> (Option<Arc<Self>>, Option<String>) {
         let writes = &config.writes;
         let mirrors = std::iter::once(&writes.default)
             .chain(writes.endpoints.values())
             .any(|policy| *policy == Policy::Mirror);
         let endpoints = catalogue.map_or(&[][..], |catalogue| &catalogue.endpoints);
-        (mirrors && writes.database == Database::Isolated).then(|| {
-            Arc::new(Self {
-                known: SlowMutex::default(),
-                turns: Mutex::default(),
-                templates: endpoints
-                    .iter()
-                    .map(|endpoint| (endpoint.id.clone(), endpoint.path.clone()))
-                    .collect(),
-            })
-        })
+        if !mirrors || writes.database == Database::Shared {
+            return (None, None);
+        }
+        let (map, notice) = earlier(config);
+        let known = Known {
+            map,
+            tokens: Tokens::default(),
+        };
+        let ids = Arc::new(Self {
+            known: SlowMutex::new(known),
+            turns: Mutex::default(),
+            templates: endpoints
+                .iter()
+                .map(|endpoint| (endpoint.id.clone(), endpoint.path.clone()))
+                .collect(),
+        });
+        (Some(ids), notice)
     }
 
     /// Pairs of each type, for the summary.
@@ -280,15 +316,20 @@ impl Ids {
     /// legacy's ids. Blocks its thread, which must be the comparing one.
     pub(crate) fn read(&self, exchange: &mut Exchange) -> Read {
         let mut read = Read::default();
-        let kind = type_of_template(self.template(&exchange.endpoint));
+        let template = self.template(&exchange.endpoint);
+        let kind = type_of_template(template);
         let (Ok(ours), Ok(theirs)) = (&exchange.reference.answer, &mut exchange.candidate.answer)
         else {
             return read;
         };
+        let good = |answer: &Answer| (200..300).contains(&answer.status);
+        if good(ours) && matches!(theirs.status, 404 | 410) {
+            let known = self.known.blocking_lock();
+            read.assumed = known.map.assumes(&exchange.path, template);
+        }
         let (Some(legacy), Some(core)) = (clear(ours), clear(theirs)) else {
             return read;
         };
-        let good = |answer: &Answer| (200..300).contains(&answer.status);
         let made = exchange.method == "POST" && good(ours) && good(theirs);
         let aligned = align(&legacy, &core, &kind, made);
         let Known { map, tokens } = &mut *self.known.blocking_lock();
@@ -303,10 +344,15 @@ impl Ids {
                 Fit::Known => read.pairs.push(pair),
             }
         }
-        let token = |text: &str| tokens.to_legacy.get(text).cloned();
+        for pair in &mut read.pairs {
+            pair.born = map.is_born(&pair.kind, &pair.legacy);
+        }
+        let in_body = |token: &[u8]| holds(&legacy, token);
+        let token = |text: &str| tokens.to_legacy(text, in_body).cloned();
         if let Some(body) = to_legacy(&core, &kind, map, token) {
             theirs.body = Bytes::from(body);
         }
+        let in_cookies = |token: &[u8]| ours.header("set-cookie").any(|set| holds(set, token));
         for (name, value) in &mut theirs.headers {
             let Ok(text) = std::str::from_utf8(value) else {
                 continue;
@@ -319,7 +365,8 @@ impl Ids {
                 *value = format!("{}{legacy}", &text[..stem]).into_bytes();
             } else if name == "set-cookie"
                 && let Some((cookie, rest)) = text.split_once('=')
-                && let Some(legacy) = tokens.to_legacy.get(rest.split(';').next().unwrap_or(""))
+                && let Some(legacy) =
+                    tokens.to_legacy(rest.split(';').next().unwrap_or(""), in_cookies)
             {
                 let attributes = rest.find(';').map_or("", |at| &rest[at..]);
                 *value = format!("{cookie}={legacy}{attributes}").into_bytes();
@@ -329,9 +376,48 @@ impl Ids {
     }
 }
 
+/// What the evidence of an earlier life says of the same two services' ids.
+fn earlier(config: &Config) -> (IdMap, Option<String>) {
+    let mut map = IdMap::default();
+    let Some(path) = config.evidence.file.as_ref().filter(|path| path.exists()) else {
+        return (map, None);
+    };
+    // A damaged file is set aside and told of when it is opened for writing.
+    let Ok(evidence) = store::read(path) else {
+        return (map, None);
+    };
+    let pairs = &evidence.ledger.ids;
+    if pairs.is_empty() {
+        return (map, None);
+    }
+    let ours = |address: &Option<String>| address.as_deref().map(without_user).unwrap_or_default();
+    let (legacy, core) = (ours(&config.legacy), ours(&config.core));
+    let mut runs = evidence.runs.values();
+    if runs.any(|run| run.legacy != legacy || run.core != core) {
+        let why =
+            "ids: the evidence is also of other services, so which object is which is learnt anew";
+        return (map, Some(why.to_owned()));
+    }
+    map.restore(pairs.values().map(|pair| {
+        let IdPair {
+            kind,
+            legacy,
+            core,
+            seen,
+            born,
+        } = pair;
+        (kind.as_str(), legacy.as_str(), core.as_str(), *seen, *born)
+    }));
+    let told = format!("ids: {} pairs read back from the evidence", pairs.len());
+    (map, Some(told))
+}
+
 /// What two answers say of ids.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
+    /// Core knows no such object, and that it has the same id there was only taken for granted: the request
+    /// was about something whose id at core is unknown.
+    pub(crate) assumed: bool,
     /// Pairs that fit.
     pub(crate) pairs: Vec<Aligned>,
     /// Pairs that do not, with what legacy's id is at core and core's at legacy.
@@ -373,6 +459,10 @@ impl Read {
             verdict.outcome = Outcome::Mismatch;
         }
     }
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len().max(1)).any(|some| some == part)
 }
 
 /// A pointer with `*` for every index.
@@ -435,7 +525,37 @@ mod tests {
         let mut config = Config::default();
         config.writes.default = Policy::Mirror;
         config.writes.database = Database::Isolated;
-        Ids::new(&config, None).expect("core has a database of its own")
+        let (ids, _nothing_earlier) = Ids::new(&config, None);
+        ids.expect("core has a database of its own")
+    }
+
+    #[test]
+    fn a_token_given_out_twice_within_a_second_keeps_all_its_partners() {
+        let mut tokens = Tokens::default();
+        let held = |body: &'static str| move |token: &[u8]| holds(body.as_bytes(), token);
+        // Legacy's second lasts, core's ends; then the other way round.
+        for (legacy, core) in [("L1", "C1"), ("L1", "C2"), ("L2", "C2"), ("L2", "C2")] {
+            tokens.learn(legacy.to_owned(), core.to_owned());
+        }
+        for (core, body, legacy) in [
+            ("C1", "{L1}", Some("L1")),
+            ("C2", "{L1}", Some("L1")),
+            ("C2", "{L2}", Some("L2")),
+            ("C2", "{}", Some("L2")),
+            ("C3", "{L1}", None),
+        ] {
+            let found = tokens.to_legacy(core, held(body)).map(String::as_str);
+            assert_eq!(found, legacy, "{core} {body}");
+        }
+        assert_eq!(tokens.to_core["L1"], "C2", "the newest is in use");
+        for number in 0..2 * MAX_TOKENS {
+            tokens.learn(format!("l{number}"), format!("c{number}"));
+        }
+        assert_eq!(tokens.order.len(), MAX_TOKENS);
+        assert_eq!(
+            (tokens.to_core.len(), tokens.to_legacy.len()),
+            (MAX_TOKENS, MAX_TOKENS)
+        );
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Proxy {
             }
             None => (Routes::default(), Rules::default()),
         };
-        let ids = Ids::new(config, catalogue.as_ref());
+        let (ids, remembered) = Ids::new(config, catalogue.as_ref());
         let settings = Arc::new(settings(config, Arc::new(routes), ids)?);
         let listener = bind(config.listen)?;
         let admin_listener = bind(config.admin)?;
@@ -98,12 +98,13 @@ impl Proxy {
             pairs: config.shadow.max_queued_pairs,
             bytes: config.shadow.max_held_bytes,
         };
-        let (evidence, notices) = EvidenceWriter::open(
+        let (evidence, mut notices) = EvidenceWriter::open(
             config,
             catalogue.as_ref(),
             &counters,
             settings.versions.clone(),
         )?;
+        notices.extend(remembered);
         let comparer = Comparer::new(rules, &settings, Arc::clone(&findings), evidence);
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();

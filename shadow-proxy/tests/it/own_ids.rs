@@ -62,6 +62,16 @@ fn things(name: &'static str, first: u64, sturdy: bool) -> Upstream {
     })
 }
 
+/// Makes things at a service itself, before any proxy looks.
+fn made_before(service: &Upstream, name: &str, things: &[&str]) {
+    let mut wire = Wire::connect(service.address);
+    let who = format!("Authorization: Bearer {name}-token-0123456789\r\n");
+    for thing in things {
+        let body = format!(r#"{{"name":"{thing}"}}"#);
+        ask(&mut wire, "POST", "/things", &who, &body);
+    }
+}
+
 fn mirrored(legacy: &Upstream, core: &Upstream) -> Config {
     let mut config = config(legacy, core);
     config.writes.default = Policy::Mirror;
@@ -148,4 +158,91 @@ fn a_request_about_a_thing_that_core_did_not_make_is_skipped_and_counted() {
         "{}",
         status.text()
     );
+}
+
+#[test]
+fn things_from_before_whose_ids_are_apart_are_skipped_until_they_are_known() {
+    let (legacy, core) = (things("legacy", 0, true), things("core", 100, true));
+    made_before(&legacy, "legacy", &["a", "b"]);
+    made_before(&core, "core", &["a", "b"]);
+    let proxy = Proxy::start(&mirrored(&legacy, &core)).expect("a good configuration");
+    let mut client = client(&proxy);
+    ask(&mut client, "POST", "/login", "", "{}");
+    let who = "Authorization: Bearer legacy-token-0123456789\r\n";
+    // Taken to be the same on both sides, and core knows no such thing.
+    ask(&mut client, "GET", "/things/1", who, "");
+    let total = settled(&proxy, 2);
+    assert_eq!(lost(&total, Reason::UnmappedId), 1, "{total:?}");
+    assert_eq!((total.equal, total.different), (1, 0), "{total:?}");
+}
+
+#[test]
+fn a_thing_that_core_lost_is_a_finding_once_its_type_is_known_to_be_the_same() {
+    let (legacy, core) = (things("legacy", 0, true), things("core", 0, true));
+    made_before(&legacy, "legacy", &["a", "b"]);
+    made_before(&core, "core", &["a"]);
+    let proxy = Proxy::start(&mirrored(&legacy, &core)).expect("a good configuration");
+    let mut client = client(&proxy);
+    ask(&mut client, "POST", "/login", "", "{}");
+    let who = "Authorization: Bearer legacy-token-0123456789\r\n";
+    for target in ["/things/1", "/things/2"] {
+        ask(&mut client, "GET", target, who, "");
+        settled(&proxy, if target == "/things/1" { 2 } else { 3 });
+    }
+    let total = settled(&proxy, 3);
+    assert_eq!((total.equal, total.different), (2, 1), "{total:?}");
+}
+
+#[test]
+fn after_a_restart_the_ids_are_read_back_from_the_evidence() {
+    let (legacy, core) = (things("legacy", 0, true), things("core", 100, true));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = mirrored(&legacy, &core);
+    config.evidence.file = Some(folder.path().join("live.db"));
+    let who = "Authorization: Bearer legacy-token-0123456789\r\n";
+    let begin = |config: &Config| {
+        let proxy = Proxy::start(config).expect("a good configuration");
+        let mut client = client(&proxy);
+        ask(&mut client, "POST", "/login", "", "{}");
+        (proxy, client)
+    };
+    let (proxy, mut wire) = begin(&config);
+    assert_eq!(
+        proxy
+            .notices()
+            .iter()
+            .filter(|text| text.contains("ids:"))
+            .count(),
+        0
+    );
+    ask(&mut wire, "POST", "/things", who, r#"{"name":"a"}"#);
+    settled(&proxy, 2);
+    drop(wire);
+    assert!(proxy.stop());
+
+    let (proxy, mut wire) = begin(&config);
+    let notices = proxy.notices();
+    assert!(
+        notices.contains(&"ids: 1 pairs read back from the evidence".to_owned()),
+        "{notices:?}"
+    );
+    ask(&mut wire, "GET", "/things/1", who, "");
+    let total = settled(&proxy, 2);
+    assert_eq!(total.equal, 2, "{total:?} {:#?}", proxy.findings().groups());
+    let last = core.seen.requests().pop().expect("a request");
+    assert_eq!(last.target(), "/things/101");
+    drop(wire);
+    assert!(proxy.stop());
+
+    // Another core has ids of its own again.
+    let other = things("core", 500, true);
+    config.core = Some(other.url());
+    let (proxy, wire) = begin(&config);
+    let notices = proxy.notices();
+    assert!(
+        notices.iter().any(|text| text.contains("learnt anew")),
+        "{notices:?}"
+    );
+    drop(wire);
+    assert!(proxy.stop());
 }

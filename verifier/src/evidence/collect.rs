@@ -120,6 +120,7 @@ impl Collector {
                 legacy: pair.legacy.clone(),
                 core: pair.core.clone(),
                 seen: 0,
+                born: false,
             };
             let id = new.id();
             let ids = &mut self.ledger.ids;
@@ -129,6 +130,7 @@ impl Collector {
             }
             let kept = ids.entry(id.clone()).or_insert(new);
             kept.seen = kept.seen.saturating_add(1);
+            kept.born |= pair.born;
             self.changes.ids.insert(id);
         }
         self.changes.ids.extend(self.ledger.bound_ids());

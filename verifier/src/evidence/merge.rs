@@ -89,7 +89,10 @@ impl Ledger {
         self.noise.merge(other.noise);
         for (id, pair) in other.ids {
             match self.ids.get_mut(&id) {
-                Some(kept) => add(&mut kept.seen, pair.seen),
+                Some(kept) => {
+                    add(&mut kept.seen, pair.seen);
+                    kept.born |= pair.born;
+                }
                 None => {
                     self.ids.insert(id, pair);
                 }

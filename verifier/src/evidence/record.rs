@@ -123,6 +123,9 @@ pub struct IdPair {
     pub core: String,
     /// How often they were seen together.
     pub seen: u64,
+    /// Whether legacy gave its id out while a proxy looked; else it was there before.
+    #[serde(default)]
+    pub born: bool,
 }
 
 impl IdPair {

@@ -27,6 +27,9 @@ pub struct Aligned {
     pub pointer: String,
     /// Whether all around them says that both are the same object; else they only stand at one place.
     pub sure: bool,
+    /// Whether legacy gave its id out while somebody looked. Two answers alone do not tell: it is set by who
+    /// knows, see [`IdMap::is_born`].
+    pub born: bool,
 }
 
 /// Two nodes that stand at the same place, in a type, and whether they are surely of one object.
@@ -112,6 +115,7 @@ fn push(
             core,
             pointer: document.pointers(a.index()).0,
             sure,
+            born: false,
         });
     }
 }

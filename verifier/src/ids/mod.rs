@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use align::{Aligned, align, given_out, to_legacy, tokens};
 pub use name::{type_of_path, type_of_template};
-pub use request::{Rewritten, Unmapped, rewrite_body, rewrite_path};
+pub use request::{Rewritten, Unmapped, path_ids, rewrite_body, rewrite_path};
 
 use crate::relation::{FormatClass, format_class};
 
@@ -45,6 +45,8 @@ struct Pairs {
     born: std::collections::BTreeSet<String>,
     /// Whether some id that nobody saw being made differs between the two.
     apart: bool,
+    /// Whether some id that nobody saw being made is the same on both.
+    alike: bool,
 }
 
 /// What becomes of a legacy id on its way to core.
@@ -91,10 +93,41 @@ impl IdMap {
         pairs.to_legacy.insert(core.to_owned(), legacy.to_owned());
         if born {
             pairs.born.insert(legacy.to_owned());
-        } else {
-            pairs.apart |= legacy != core && !pairs.born.contains(legacy);
+        } else if !pairs.born.contains(legacy) {
+            pairs.apart |= legacy != core;
+            pairs.alike |= legacy == core;
         }
         self.pairs += 1;
+    }
+
+    /// Whether legacy gave an id out while somebody looked.
+    pub fn is_born(&self, kind: &str, legacy: &str) -> bool {
+        let pairs = self.types.get(kind);
+        pairs.is_some_and(|pairs| pairs.born.contains(legacy))
+    }
+
+    /// Takes in what an earlier life has learnt, as type, legacy's id, core's id, how often they were seen
+    /// together and whether it was born. Where pairs contradict each other, the one seen most often holds.
+    pub fn restore<'p>(
+        &mut self,
+        pairs: impl IntoIterator<Item = (&'p str, &'p str, &'p str, u64, bool)>,
+    ) {
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        // What was born comes first: only then is it known which of the others were there before.
+        pairs.sort_by_key(|(_, _, _, seen, born)| (!born, std::cmp::Reverse(*seen)));
+        for (kind, legacy, core, _, born) in pairs {
+            self.learn(kind, legacy, core, born);
+        }
+    }
+
+    /// Whether a request's path holds an id that is only taken to be the same on both sides: it was there
+    /// before, and no such id of its type was ever seen to be.
+    pub fn assumes(&self, target: &str, template: &str) -> bool {
+        path_ids(target, template).into_iter().any(|(kind, id)| {
+            let known = self.types.get(self.resolve(&kind));
+            let confirmed = known.is_some_and(|pairs| pairs.alike);
+            !confirmed && self.to_core(&kind, id) == Sought::Same
+        })
     }
 
     /// Legacy gave out an id, whatever core did.

@@ -16,6 +16,32 @@ pub struct Unmapped {
 /// A part of a request, as it was or as core must get it.
 pub type Rewritten<T> = Result<Option<T>, Unmapped>;
 
+/// The ids in a path, each with its type: what stands at the places that `template` writes in braces and has
+/// the form of an id.
+pub fn path_ids<'t>(target: &'t str, template: &str) -> Vec<(String, &'t str)> {
+    let path = target.split('?').next().unwrap_or(target);
+    let places: Vec<&str> = template
+        .split('?')
+        .next()
+        .unwrap_or("")
+        .split('/')
+        .collect();
+    let segments: Vec<&str> = path.split('/').collect();
+    if places.len() != segments.len() {
+        return Vec::new();
+    }
+    let mut kind = String::new();
+    let mut ids = Vec::new();
+    for (place, segment) in places.into_iter().zip(segments) {
+        if !place.starts_with('{') {
+            kind = type_of(segment);
+        } else if is_id(segment) {
+            ids.push((kind.clone(), segment));
+        }
+    }
+    ids
+}
+
 /// Rewrites a path and its query. `template` tells which segments are ids: those it writes in braces.
 /// `None` where nothing changes.
 pub fn rewrite_path(target: &str, template: &str, map: &IdMap) -> Rewritten<String> {

@@ -156,6 +156,41 @@ fn an_id_from_before_is_the_same_until_one_is_seen_that_is_not() {
 }
 
 #[test]
+fn what_an_earlier_life_learnt_holds_again() {
+    let mut map = IdMap::default();
+    map.restore([
+        ("room", "21", "521", 4, true),
+        ("room", "3", "3", 9, false),
+        // One of two that contradict each other: the one seen more often holds.
+        ("guest", "1", "8", 1, false),
+        ("guest", "1", "7", 5, false),
+    ]);
+    for (kind, id, sought) in [
+        ("room", "21", Sought::Core("521".to_owned())),
+        // Rooms that were there before are the same on both sides, guests are not.
+        ("room", "4", Sought::Same),
+        ("guest", "1", Sought::Core("7".to_owned())),
+        ("guest", "2", Sought::Unmapped),
+        ("bill", "1", Sought::Same),
+    ] {
+        assert_eq!(map.to_core(kind, id), sought, "{kind} {id}");
+    }
+    assert!(map.is_born("room", "21") && !map.is_born("room", "3"));
+    for (target, template, assumed) in [
+        ("/bills/1", "/bills/{id}", true),
+        ("/bills/1/lines", "/bills/{id}/lines", true),
+        // Confirmed by a room that is the same, known, not the same, no id, no place.
+        ("/rooms/4", "/rooms/{id}", false),
+        ("/rooms/21", "/rooms/{id}", false),
+        ("/guests/2", "/guests/{id}", false),
+        ("/bills/last", "/bills/{id}", false),
+        ("/bills/1", "/bills/1", false),
+    ] {
+        assert_eq!(map.assumes(target, template), assumed, "{target}");
+    }
+}
+
+#[test]
 fn what_a_history_shows_is_of_the_type_whose_history_it_is() {
     let kind = type_of_template("/api/v1/rooms/{id}/histories");
     assert_eq!(kind, "history@room");

@@ -1,0 +1,132 @@
+//! A core without a defect, on a database of its own: ids, times and the order of equal sort keys are its own,
+//! and nothing of it is a finding.
+
+use std::time::{Duration, Instant};
+
+use fixtures::rms::{Options, Side};
+use fixtures::web_client::{Traffic, drive};
+use serde_json::Value;
+use shadow_proxy::{Config, Proxy};
+use verifier::cutover::{Database, Policy};
+
+use crate::harness::{Package, serve, verifier};
+
+/// Where each side's own clock shows in answers, and how far the two may be apart: core carries out a write
+/// when legacy has answered.
+const STAMPED: [(&str, &str); 3] = [
+    ("/value/createdAt", "seconds: 5"),
+    ("/value/updatedAt", "seconds: 5"),
+    ("/value/accessTokenExpiresIn", "abs: 5000"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_times_and_ties_of_its_own_are_no_cause() {
+    let requests = if std::env::var_os("FULL").is_some() {
+        20_000
+    } else {
+        600
+    };
+    let own = |options| Options {
+        random_ties: true,
+        ..options
+    };
+    let legacy = serve(Side::Legacy, own).await;
+    let database = legacy.database.clone();
+    let twin = serve(Side::Legacy, |options| Options {
+        database,
+        ..own(options)
+    })
+    .await;
+    let core = serve(Side::Core, |options| Options {
+        id_offset: 700,
+        ..own(options)
+    })
+    .await;
+    let package = Package::without_goldens();
+    let mut catalogue = package.read("endpoints.yaml");
+    catalogue += "\nrules:\n";
+    for (at, within) in STAMPED {
+        catalogue += &format!("  - {{ at: {at}, tolerate: {{ {within} }} }}\n");
+    }
+    package.write("endpoints.yaml", &catalogue);
+    let file = package.path().join("e.db");
+    let mut config = Config {
+        legacy: Some(legacy.url()),
+        core: Some(core.url()),
+        catalog: Some(package.golden().join("endpoints.yaml")),
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: ([127, 0, 0, 1], 0).into(),
+        ..Config::default()
+    };
+    config.noise.legacy_twin = Some(twin.url());
+    config.evidence.file = Some(file.clone());
+    config.writes.default = Policy::Mirror;
+    config.writes.database = Database::Isolated;
+    // The load comes as fast as the machine goes; the comparing thread may catch up afterwards.
+    config.shadow.max_queued_pairs = 50_000;
+    config.shadow.max_held_bytes = 1 << 30;
+    config.shadow.max_in_flight = 20_000;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    // Many people, one of whom writes, and then one who reads: with a write under way, and a login is one, a
+    // difference tells nothing.
+    for (seed, people, writers) in [(1, 8, 1), (2, 1, 0)] {
+        let traffic = Traffic {
+            people,
+            writers,
+            seed,
+            ..Traffic::new(requests / 2)
+        };
+        let sent = drive(proxy.listen(), &traffic, |_| {}).await;
+        let sent = sent.expect("every request is answered");
+        assert_eq!(sent.writes > 0, writers > 0, "{sent:?}");
+    }
+    let deadline = Instant::now() + Duration::from_mins(25);
+    while proxy.counters().total().in_flight() > 0 {
+        assert!(Instant::now() < deadline, "{:?}", proxy.counters().total());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
+    assert!(stopped.expect("no panic"));
+
+    let output = verifier()
+        .args(["report", "--format", "json", "--evidence"])
+        .arg(&file)
+        .output()
+        .expect("the program runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let shown: Vec<String> = report["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} {} {} × {}: {} {} {}",
+                one["endpoint"],
+                one["group"],
+                one["kind"],
+                one["relation"]["text"],
+                one["count"],
+                one["reference"],
+                one["candidate"],
+                one["pairing"]
+            )
+        })
+        .collect();
+    let totals = &report["totals"];
+    println!("{totals}");
+    assert_eq!(
+        report["causes"],
+        Value::Array(Vec::new()),
+        "{totals}\n{}",
+        shown.join("\n")
+    );
+    let count = |name: &str| totals[name].as_u64().expect("a count");
+    // The clients' own, and nothing left out without a reason.
+    assert_eq!(count("sent"), requests);
+    assert!(count("compared") * 100 >= requests * 80, "{totals}");
+    assert!(
+        count("noise") > 0,
+        "ties were to come in another order: {totals}"
+    );
+    assert_eq!(count("lost"), 0, "{totals}");
+}
