@@ -9,7 +9,7 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 use verifier::catalogue::Catalogue;
 
-use crate::harness::{RawServer, Reply, core, root, verifier};
+use crate::harness::{RawServer, Received, Reply, core, root, verifier};
 
 /// Runs `verifier` in `folder`; exit code, and all it printed.
 fn run(folder: &Path, args: &[&str]) -> (i32, String) {
@@ -331,4 +331,323 @@ fn shells_and_man_know_the_commands() {
         "{}",
         &page[..200]
     );
+}
+
+/// What a service of the documents' kind answers; writes are taken as they come.
+fn service() -> RawServer {
+    RawServer::start(|received: &Received| {
+        let method = received.line.split(' ').next().unwrap_or_default();
+        match (method, received.path()) {
+            ("POST", "/api/login") => Reply::json(r#"{"value":{"accessToken":"t"}}"#),
+            ("POST", _) => Reply::of("201 Created", "application/json", r#"{"id":1}"#),
+            ("DELETE", _) => Reply::with("204 No Content", "", ""),
+            _ => Reply::json(&format!(
+                r#"{{"line":"{}"}}"#,
+                received.line.replace('"', "")
+            )),
+        }
+    })
+}
+
+/// Records and replays what an import wrote, as its own last lines say.
+fn record_and_replay(folder: &Path, catalogue: &str, url: &str) {
+    let files = [
+        "--catalog",
+        catalogue,
+        "--golden",
+        "golden",
+        "--allow-writes",
+    ];
+    let record = [&["record", "--legacy", url, "--accept"][..], &files].concat();
+    let (code, told) = run_with(folder, &record, "VERIFIER_PASSWORD");
+    assert_eq!(code, 0, "{told}");
+    let replay = [&["replay", "--candidate", url][..], &files].concat();
+    let (code, told) = run_with(folder, &replay, "VERIFIER_PASSWORD");
+    assert_eq!(code, 0, "{told}");
+}
+
+fn run_with(folder: &Path, args: &[&str], variable: &str) -> (i32, String) {
+    let output = verifier()
+        .args(args)
+        .env(variable, "made-up")
+        .current_dir(folder)
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().expect("it ends by itself"), text)
+}
+
+const OPENAPI_31: &str = r##"
+openapi: 3.1.0
+info: { title: Rooms, version: "2", summary: In the newer form }
+jsonSchemaDialect: https://json-schema.org/draft/2020-12/schema
+servers:
+  - url: "{scheme}://{host}/api"
+    variables: { scheme: { default: https }, host: { default: api.example.com } }
+webhooks:
+  roomFreed: { post: { responses: { "200": { description: heard } } } }
+paths:
+  /rooms:
+    get:
+      operationId: rooms.list
+      parameters:
+        - { name: page, in: query, required: true, schema: { type: [integer, "null"], minimum: 0, examples: [2] } }
+        - { name: status, in: query, required: true, schema: { $ref: "#/components/schemas/Status" } }
+        - { name: tag, in: query, required: true, schema: { type: array, items: { type: string, const: blue } } }
+        - { name: X-Tenant, in: header, required: true, schema: { type: string, default: main } }
+        - { name: session, in: cookie, required: true, schema: { type: string } }
+      responses: { "200": { description: ok }, 4XX: { description: bad } }
+    post:
+      operationId: rooms.create
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: { $ref: "#/components/schemas/NewRoom" }
+      responses: { "201": { description: made } }
+  /rooms/{roomId}: { $ref: "#/components/pathItems/Room" }
+  /rooms/{roomId}/parts/{part-id}:
+    parameters:
+      - { name: roomId, in: path, required: true, schema: { type: string, format: uuid } }
+      - { name: part-id, in: path, required: true, schema: { type: integer, exclusiveMinimum: 4 } }
+    get: { responses: { 2XX: { description: ok } } }
+components:
+  pathItems:
+    Room:
+      parameters: [{ name: roomId, in: path, required: true, schema: { type: integer, examples: [7] } }]
+      get: { operationId: rooms.get, deprecated: true, responses: { "200": { description: ok } } }
+      delete: { operationId: rooms.delete, responses: { "204": { description: gone } } }
+  schemas:
+    Status: { enum: [NORMAL, INACTIVE], type: string }
+    Base: { type: object, required: [name], properties: { name: { type: string, examples: [Suite] } } }
+    NewRoom:
+      allOf:
+        - { $ref: "#/components/schemas/Base" }
+        - type: object
+          required: [price, kind, parent]
+          properties:
+            price: { type: number, minimum: 10, multipleOf: 5 }
+            kind: { oneOf: [{ const: small }, { const: large }] }
+            parent: { anyOf: [{ type: "null" }, { $ref: "#/components/schemas/NewRoom" }] }
+            note: { type: [string, "null"] }
+"##;
+
+#[test]
+fn an_openapi_31_document_becomes_a_catalogue_that_records_and_replays() {
+    let folder = tempfile::tempdir().expect("a place for test files");
+    fs::write(folder.path().join("api.yaml"), OPENAPI_31).expect("a new file");
+    let (code, told) = run(
+        folder.path(),
+        &["import", "--openapi", "api.yaml", "--out", "c.yaml"],
+    );
+    assert_eq!(code, 0, "{told}");
+    let text = fs::read_to_string(folder.path().join("c.yaml")).expect("it was written");
+    let read = catalogue(&text);
+    let ids: Vec<&str> = read.cases.iter().map(|case| case.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "rooms_list",
+            "rooms_create",
+            "rooms_get",
+            "rooms_delete",
+            "get_rooms_parts_one"
+        ],
+        "{text}"
+    );
+    for words in [
+        "path: \"/api/rooms\"",
+        "page=2",
+        "status=NORMAL",
+        "tag=blue",
+        "X-Tenant",
+        "Suite",
+        "room_id: 7",
+        "expected_status: 201",
+        "expected_status: 204",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in\n{text}");
+    }
+    assert!(
+        !text.contains("roomFreed"),
+        "a webhook is no endpoint:\n{text}"
+    );
+    let server = service();
+    record_and_replay(folder.path(), "c.yaml", &server.url());
+}
+
+/// Texts that must not survive, each where a recording may hold it.
+#[test]
+fn no_secret_of_a_recording_survives_wherever_it_stood() {
+    // letters and digits as real ones have them; the words tell the place when one is found
+    let places = [
+        ("an own header", "k7Qm2xWpLr9Tz4Vb"),
+        ("a cookie", "c00kieValueAbc123"),
+        ("a token in the query", "qTok9aB8cD7eF6gH5"),
+        ("a code of a redirect", "cOdE5f6a7b8c9d0e1"),
+        ("a signature", "s1gNatUre0a1b2c3d4"),
+        ("a token in the path", "pAtHtOkEnQwErTyUiOpAsDfG"),
+        ("a user in the address", "addressuser"),
+        ("a password in the address", "addresspass77"),
+        ("a password in a form", "formpass!77"),
+        ("a one-time code in a form", "834207"),
+        ("a password far inside JSON", "deepPass-77"),
+        (
+            "a token in a list",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJraW0ifQ.c2lnbmF0dXJl",
+        ),
+        ("a card", "4111111111111111"),
+        ("a key that is an address", "kim.minsu@corp.example"),
+        ("a key that is a number of a phone", "+82-10-9876-5432"),
+        ("a part of a multipart body", "multipartSecret77"),
+        ("an answer", "answerSecretQ1w2e3"),
+        ("a name", "Hong Gildong"),
+        ("a header of the browser", "requestedWithSecret1"),
+        ("a fragment", "fr4gmentSecretXyz"),
+    ];
+    let of = |place: &str| {
+        places
+            .iter()
+            .find(|(name, _)| *name == place)
+            .expect("a place")
+            .1
+    };
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    let entry = |method: &str, url: String, media: &str, body: Option<String>| {
+        json!({
+            "request": {
+                "method": method, "url": url,
+                "headers": [
+                    pair("X-Api-Key", of("an own header")),
+                    pair("Cookie", &format!("SID={}", of("a cookie"))),
+                    pair("X-Requested-With", of("a header of the browser")),
+                ],
+                "cookies": [pair("SID", of("a cookie"))],
+                "queryString": [pair("access_token", of("a token in the query"))],
+                "postData": body.map(|text| json!({"mimeType": media, "text": text})),
+            },
+            "response": {
+                "status": 200,
+                "headers": [pair("Set-Cookie", &format!("SID={}", of("a cookie")))],
+                "content": {"mimeType": "application/json", "text": json!({"secret": of("an answer")}).to_string()},
+            },
+        })
+    };
+    let site = format!(
+        "https://{}:{}@x.example/api",
+        of("a user in the address"),
+        of("a password in the address")
+    );
+    let json_body = json!({
+        "a": [{"b": {"password": of("a password far inside JSON")}}, of("a token in a list")],
+        "cardNumber": of("a card"),
+        "owner": {"name": of("a name")},
+        "byMail": {of("a key that is an address"): 1, of("a key that is a number of a phone"): {"x": true}},
+        "count": 2,
+    });
+    let form = format!(
+        "user=kim&password={}&otp={}",
+        of("a password in a form").replace('!', "%21"),
+        of("a one-time code in a form")
+    );
+    let multipart = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n{}\r\n--b--",
+        of("a part of a multipart body")
+    );
+    let har = json!({"log": {"entries": [
+        entry("GET", format!("{site}/rooms?access_token={}&code={}&sig={}#{}", of("a token in the query"), of("a code of a redirect"), of("a signature"), of("a fragment")), "", None),
+        entry("GET", format!("{site}/reset/{}", of("a token in the path")), "", None),
+        entry("POST", format!("{site}/form"), "application/x-www-form-urlencoded", Some(form)),
+        entry("POST", format!("{site}/upload"), "multipart/form-data; boundary=b", Some(multipart)),
+        entry("POST", format!("{site}/json"), "application/json", Some(json_body.to_string())),
+    ]}});
+    let folder = tempfile::tempdir().expect("a place for test files");
+    fs::write(folder.path().join("a.har"), har.to_string()).expect("a new file");
+    let (code, text) = run(folder.path(), &["import", "--har", "a.har"]);
+    assert_eq!(code, 0, "{text}");
+    let plain = percent_decoded(&text).to_lowercase();
+    let left: Vec<&str> = places
+        .iter()
+        .filter(|(_, secret)| plain.contains(&secret.to_lowercase()))
+        .map(|(place, _)| *place)
+        .collect();
+    assert_eq!(left, Vec::<&str>::new(), "in\n{text}");
+    // what is harmless stays, or there would be nothing to replay
+    for words in [
+        "/api/rooms",
+        "\"count\":2",
+        "/api/json",
+        "/api/form",
+        "\"key\":1,\"key_2\":{\"x\":true}",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in\n{text}");
+    }
+    assert_eq!(catalogue(&text).endpoints.len(), 5, "{text}");
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        match code.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                out.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[test]
+fn a_recording_becomes_a_catalogue_that_records_and_replays() {
+    let call = |method: &str, path: &str, body: Option<Value>, answer: Value, status: u16| {
+        json!({
+            "request": {"method": method, "url": format!("https://x.example{path}"), "headers": [],
+                "postData": body.map(|body| json!({"mimeType": "application/json", "text": body.to_string()}))},
+            "response": {"status": status, "content": {"mimeType": "application/json", "text": answer.to_string()}},
+        })
+    };
+    let har = json!({"log": {"entries": [
+        call("GET", "/rooms?page=0", None, json!({}), 200),
+        call("GET", "/rooms/12/parts/9f86d081-884c-4d65-9a2f-eaa0c55ad015", None, json!({}), 304),
+        call("POST", "/rooms", Some(json!({"number": "101", "size": 2})), json!({"id": 1}), 201),
+        call("DELETE", "/rooms/12", None, json!({}), 204),
+    ]}});
+    let folder = tempfile::tempdir().expect("a place for test files");
+    fs::write(folder.path().join("a.har"), format!("\u{feff}{har}")).expect("a new file");
+    let (code, told) = run(
+        folder.path(),
+        &["import", "--har", "a.har", "--out", "c.yaml"],
+    );
+    assert_eq!(code, 0, "{told}");
+    let text = fs::read_to_string(folder.path().join("c.yaml")).expect("it was written");
+    let expected: Vec<u16> = catalogue(&text)
+        .cases
+        .iter()
+        .flat_map(|case| case.expected.clone())
+        .collect();
+    assert_eq!(expected, [200, 200, 201, 204], "{text}");
+    let server = service();
+    record_and_replay(folder.path(), "c.yaml", &server.url());
+
+    for (text, words) in [
+        ("{}", "1:2: this is no HAR file"),
+        ("", "this is no HAR file"),
+        (
+            r#"{"log":{"entries":[{"request":{"method":"GET","url":7}}]}}"#,
+            "this is no HAR file",
+        ),
+        (r#"{"log":{"entries":[]}}"#, "no call of a service"),
+    ] {
+        fs::write(folder.path().join("b.har"), text).expect("a file of our own");
+        let (code, told) = run(folder.path(), &["import", "--har", "b.har"]);
+        assert!(code == 2 && told.contains(words), "{text}: {told}");
+    }
 }

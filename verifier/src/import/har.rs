@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Entry, ImportError, Login, Skeleton, braces, id_of, placeholder};
 use crate::evidence::adopt::made_up_value;
-use crate::evidence::redact::class::{Origin, secret_class};
+use crate::evidence::redact::class::{Origin, is_plain_name, secret_class};
 
 /// Queries of one endpoint that become cases of their own.
 const MAX_MORE: usize = 5;
@@ -217,7 +217,7 @@ fn entry(url: &Url, recorded: &Recorded) -> Entry {
     let mut hidden = 0;
     for (name, value) in url.query_pairs() {
         let value = clear(&name, &value, &mut hidden);
-        entry.query.push((name.into_owned(), value));
+        entry.query.push((key(&name, &mut hidden), value));
     }
     for field in &request.headers {
         let name = field.name.to_lowercase();
@@ -226,7 +226,10 @@ fn entry(url: &Url, recorded: &Recorded) -> Entry {
             "cookie" => entry
                 .comments
                 .push("sent with a cookie, which is left out".to_owned()),
-            "x-requested-with" => entry.headers.push((name, field.value.clone())),
+            // The one value that libraries send; any other may be anything.
+            "x-requested-with" if field.value == "XMLHttpRequest" => {
+                entry.headers.push((name, field.value.clone()));
+            }
             _ => {}
         }
     }
@@ -263,7 +266,9 @@ fn path(url: &Url, entry: &mut Entry) {
             name = format!("{name}_{}", entry.path_params.len() + 1);
         }
         out.push_str(&format!("{{{name}}}"));
-        let value = match secret_class("id", None, &text, Origin::Text) {
+        let class = secret_class("id", None, &text, Origin::Text);
+        let class = class.or_else(|| looks_random(&text).then(|| "token".into()));
+        let value = match class {
             Some(class) => {
                 entry.comments.push(format!("made up: `{name}`"));
                 json!(made_up_value(&class))
@@ -287,6 +292,29 @@ fn is_id(segment: &str) -> bool {
         || (digits && segment.len() >= 20)
         || segment.contains('@')
         || has(|c| !c.is_ascii())
+        || looks_random(segment)
+}
+
+/// Letters and digits that change between large and small more often than words do, as in
+/// `getAvailableRooms`: the token of a link.
+fn looks_random(segment: &str) -> bool {
+    let letters: Vec<bool> = segment
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(|letter| letter.is_ascii_uppercase())
+        .collect();
+    let changes = letters.windows(2).filter(|two| two[0] != two[1]).count();
+    letters.len() >= 12 && changes * 5 >= letters.len() * 2
+}
+
+/// A name as it may be written down: maps may have people's addresses as keys.
+fn key(name: &str, hidden: &mut usize) -> String {
+    // `filter[status]`
+    if is_plain_name(&name.replace(['[', ']'], "_")) {
+        return name.to_owned();
+    }
+    *hidden += 1;
+    "key".to_owned()
 }
 
 /// A value as it may be written down.
@@ -325,7 +353,8 @@ fn body(data: &PostData, entry: &mut Entry, hidden: &mut usize) {
     } else if media == "application/x-www-form-urlencoded" {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in url::form_urlencoded::parse(data.text.as_bytes()) {
-            form.append_pair(&name, &clear(&name, &value, hidden));
+            let value = clear(&name, &value, hidden);
+            form.append_pair(&key(&name, hidden), &value);
         }
         entry.headers.push(("content-type".to_owned(), media));
         entry.raw_body = Some(form.finish());
@@ -355,13 +384,18 @@ fn json_value(name: &str, value: Value, hidden: &mut usize, depth: usize) -> Val
             .into_iter()
             .map(|item| json_value(name, item, hidden, depth + 1))
             .collect(),
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(key, item)| {
-                let item = json_value(&key, item, hidden, depth + 1);
-                (key, item)
-            })
-            .collect(),
+        Value::Object(map) => {
+            let mut out = serde_json::Map::new();
+            for (name, item) in map {
+                let item = json_value(&name, item, hidden, depth + 1);
+                let mut name = key(&name, hidden);
+                if out.contains_key(&name) {
+                    name = format!("{name}_{}", out.len() + 1);
+                }
+                out.insert(name, item);
+            }
+            Value::Object(out)
+        }
         other => other,
     }
 }

@@ -203,7 +203,7 @@ fn changes(item: &Item, sides: [&str; 2], out: &mut dyn io::Write) -> io::Result
         } = change;
         writeln!(
             out,
-            "<tr><td><span class=\"badge {severity}\">{severity}</span><code>{}</code></td><td class=\"short\">{}</td>\
+            "<tr><td class=\"at\"><span class=\"badge {severity}\">{severity}</span><code>{}</code></td><td class=\"short\">{}</td>\
              <td class=\"was\">{}</td><td class=\"now\">{}</td><td class=\"words\">{}</td></tr>",
             escape(at),
             escape(kind),
