@@ -12,11 +12,6 @@ use shadow_proxy::{Config, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
 use verifier::cli::shell::{self, Shell};
 
-/// A request and its shadow allocate some hundred small pieces, freed on the same thread: measured, this
-/// allocator spends half of the instructions of the system's on them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Answers every request from legacy and compares core's answer off the client's path.
 ///
 /// Exit codes: 0 stopped as asked; 1 stopped, but something was cut short; 2 wrong usage or
