@@ -1,6 +1,9 @@
 //! YAML that people write: read strictly, and refused with line, column, key and remedy.
 #![deny(clippy::disallowed_methods)]
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
@@ -375,7 +378,7 @@ enum Tree {
     Scalar,
 }
 
-/// `None` where the text is no YAML at all or nests too deeply. Of duplicate keys all are kept.
+/// `None` where the text is no YAML at all or nests too deeply.
 fn tree(text: &str) -> Option<Spanned<Tree>> {
     let mut options = options();
     options.duplicate_keys = DuplicateKeyPolicy::LastWins;
