@@ -3,7 +3,8 @@
 //!
 //! Only the shadow side comes here. A read waits until the writes before it have reached core, since one
 //! of them may be what it is about, and a write until the reads before it have been answered, so that
-//! core is not ahead of what they saw; either at most for [`WAIT`].
+//! core is not ahead of what they saw; either at most for [`WAIT`]. No write overtakes another, however long
+//! that takes: what core then held would never be the same again.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -203,13 +204,20 @@ impl Ids {
     /// Waits until what must come before this turn has.
     pub(crate) async fn wait(&self, turn: &Turn) {
         let deadline = Instant::now() + WAIT;
-        let blocked = || {
-            let turns = lock(&self.turns);
-            let mut before = turns.open.range(..turn.number);
-            before.any(|(_, write)| turn.write || *write)
-        };
-        while blocked() && Instant::now() < deadline {
+        while self.is_blocked(turn, Instant::now() < deadline) {
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether something comes before this turn; once nobody is patient any more, only what a write may never
+    /// overtake.
+    fn is_blocked(&self, turn: &Turn, patient: bool) -> bool {
+        let turns = lock(&self.turns);
+        let mut before = turns.open.range(..turn.number).map(|(_, write)| *write);
+        match (turn.write, patient) {
+            (true, true) => before.next().is_some(),
+            (false, false) => false,
+            (true, false) | (false, true) => before.any(|write| write),
         }
     }
 
@@ -556,6 +564,29 @@ mod tests {
             (tokens.to_core.len(), tokens.to_legacy.len()),
             (MAX_TOKENS, MAX_TOKENS)
         );
+    }
+
+    #[test]
+    fn no_write_overtakes_another_and_nobody_else_waits_for_ever() {
+        let ids = ids();
+        let (read, write) = (ids.turn(false), ids.turn(true));
+        let (later_read, later_write) = (ids.turn(false), ids.turn(true));
+        for (turn, patient, blocked) in [
+            (&read, true, false),
+            (&write, true, true),
+            (&write, false, false),
+            (&later_read, true, true),
+            (&later_read, false, false),
+            (&later_write, true, true),
+            (&later_write, false, true),
+        ] {
+            assert_eq!(ids.is_blocked(turn, patient), blocked, "{turn:?} {patient}");
+        }
+        drop(write);
+        assert!(!ids.is_blocked(&later_read, true));
+        assert!(!ids.is_blocked(&later_write, false));
+        drop(read);
+        assert!(ids.is_blocked(&later_write, true), "a read is before it");
     }
 
     #[test]

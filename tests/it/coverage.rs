@@ -140,6 +140,22 @@ async fn live_traffic_is_held_against_the_catalogue_and_its_golden_files() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("COVERED  "));
 
+    // The report has a line for what nobody asked, and a verdict that knows of it.
+    let report = verifier()
+        .args(["report", "--catalog", catalogue, "--evidence"])
+        .arg(&file)
+        .output()
+        .expect("the program runs");
+    let shown = text(&report.stdout);
+    let silent = shown.lines().find(|line| line.contains("auth_register "));
+    let silent = silent.unwrap_or_else(|| panic!("no line in\n{shown}"));
+    assert!(
+        silent.contains("no data") && silent.contains("6 cases replay it"),
+        "{silent}"
+    );
+    let last = shown.lines().last().unwrap_or_default();
+    assert!(last.contains("; verdict: not yet (endpoints: "), "{last}");
+
     let twice = coverage(&[&file, &file], &with);
     assert_eq!(twice.status.code(), Some(2));
     assert!(text(&twice.stderr).contains("name each file once"));

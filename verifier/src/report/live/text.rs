@@ -6,6 +6,7 @@ use std::io;
 use owo_colors::{OwoColorize as _, Style};
 
 use super::{LiveReport, Side, causes, curl, moment, noise, quantile_text, run_line, wait_text};
+use crate::confidence::Standing;
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
@@ -105,6 +106,12 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
                 quantile_text(histogram, 0.99)
             )
         };
+        // What fails is repaired, not waited for.
+        let missing = seen.needed.filter(|_| seen.standing != Standing::Failing);
+        let needed = missing.map_or_else(|| "-".to_owned(), |needed| needed.to_string());
+        let wait = seen.wait(report.span());
+        let wait = wait.filter(|wait| missing.is_some() && !wait.is_zero());
+        let wait = wait.map_or_else(|| "-".to_owned(), wait_text);
         let reasons: Vec<String> = tally
             .not_compared
             .iter()
@@ -121,11 +128,8 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             line.skipped.to_string(),
             line.lost.to_string(),
             seen.standing.text().to_owned(),
-            seen.needed
-                .map_or_else(|| "-".to_owned(), |needed| needed.to_string()),
-            seen.wait(report.span())
-                .filter(|wait| !wait.is_zero())
-                .map_or_else(|| "-".to_owned(), wait_text),
+            needed,
+            wait,
             both(&tally.reference_latency),
             both(&tally.candidate_latency),
             reasons.join(", "),
