@@ -636,6 +636,18 @@ fn a_recording_becomes_a_catalogue_that_records_and_replays() {
     assert_eq!(expected, [200, 200, 201, 204], "{text}");
     let server = service();
     record_and_replay(folder.path(), "c.yaml", &server.url());
+    // where `init` has laid out the schema, editors complete what was imported too
+    assert!(!text.starts_with("# yaml-language-server"), "{text}");
+    assert_eq!(run(folder.path(), &["init", "new"]).0, 0);
+    let out = "new/golden/endpoints.yaml";
+    let (code, told) = run(
+        folder.path(),
+        &["import", "--har", "a.har", "--out", out, "--force"],
+    );
+    assert_eq!(code, 0, "{told}");
+    let written = fs::read_to_string(folder.path().join(out)).expect("it was written");
+    let first = "# yaml-language-server: $schema=../schema/catalogue.json\n";
+    assert_eq!(written, format!("{first}{text}"));
 
     for (text, words) in [
         ("{}", "1:2: this is no HAR file"),

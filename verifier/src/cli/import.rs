@@ -14,6 +14,7 @@ use crate::golden::files::GoldenDir;
 use crate::golden::imported;
 use crate::import::{Skeleton, har, openapi};
 use crate::report::table::printable;
+use crate::schema::SchemaOf;
 
 /// Longest document that is fetched, in bytes.
 const MAX_DOCUMENT: usize = 32 * 1024 * 1024;
@@ -44,6 +45,15 @@ pub struct ImportArgs {
     /// Replace what is there.
     #[arg(long)]
     force: bool,
+}
+
+/// The catalogue's schema as `verifier init` lays it out, seen from the folder of `out`, if it is there.
+fn schema_near(out: &Path) -> Option<String> {
+    let folder = out.parent().unwrap_or(Path::new(""));
+    let file = SchemaOf::Catalogue.file();
+    [file.to_owned(), format!("../{file}")]
+        .into_iter()
+        .find(|schema| folder.join(schema).exists())
 }
 
 impl ImportArgs {
@@ -83,6 +93,10 @@ impl ImportArgs {
             "{}: it is there already: name another file, or add `--force`",
             out.display()
         );
+        let text = match schema_near(out) {
+            Some(schema) => format!("# yaml-language-server: $schema={schema}\n{text}"),
+            None => text,
+        };
         fs::write(out, &text).with_context(|| format!("{}: cannot write", out.display()))?;
         let cases = catalogue.cases.len();
         to_stdout(|to| {
