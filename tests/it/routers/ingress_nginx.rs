@@ -182,7 +182,7 @@ async fn legacy_without_pods_takes_everything_down_so_it_is_scaled_first_and_rem
 }
 
 #[tokio::test]
-async fn what_silently_does_nothing_or_leads_elsewhere_is_told() {
+async fn s10_a_canary_that_is_silently_dropped_or_leads_elsewhere_is_told() {
     let canary = |annotations: serde_json::Value| {
         let mut all = json!({
             "nginx.ingress.kubernetes.io/canary": "true",

@@ -76,7 +76,7 @@ fn a_good_core_goes_back_in_at_most_one_cut_over_of_twenty() {
     } else {
         40
     };
-    // s3: good as legacy, and at the very limits of what is allowed.
+    // Good as legacy, and at the very limits of what is allowed.
     for (name, pair) in [
         (
             "good",
@@ -131,4 +131,39 @@ fn a_bad_core_goes_back_within_minutes_at_twenty_requests_a_second() {
             "{core_error}: median {median:?}"
         );
     }
+}
+
+/// Whether a rule on windows of fifty requests each would have fired within forty of them.
+fn windows_fire(rate: f64, seed: u64) -> bool {
+    let mut dice = Dice(seed);
+    (0..40).any(|_| dice.count(50, rate) as f64 > 0.01 * 50.0)
+}
+
+/// The same requests, looked at after each window by the test that keeps its risk whenever it is asked.
+fn sequential_fires(rate: f64, seed: u64, windows: u64) -> bool {
+    let config = GateConfig::default();
+    let needed = ln_needed(config.rollback.alpha, STAKE_ERRORS);
+    let mut dice = Dice(seed);
+    let mut alarms = Alarms::new(&config);
+    (0..windows).any(|_| {
+        alarms.errors.add(50, dice.count(50, rate));
+        alarms.errors.ln_e() >= needed
+    })
+}
+
+#[test]
+fn s3_a_limit_in_windows_fires_at_a_sound_core_and_the_sequential_test_does_not() {
+    const SEEDS: u64 = 200;
+    let share = |fires: &dyn Fn(u64) -> bool| {
+        (1..=SEEDS).filter(|seed| fires(*seed)).count() as f64 / SEEDS as f64
+    };
+    // Half of what is allowed.
+    let sound = 0.005;
+    assert!(share(&|seed| windows_fire(sound, seed)) > 0.99);
+    assert!(share(&|seed| sequential_fires(sound, seed, 40)) <= 0.05);
+    // Twice of it: a single window of a hundred misses it with p = 0.4; the test finds it in time.
+    let bad = 0.02;
+    let missed = |seed| Dice(seed).count(100, bad) as f64 <= 0.01 * 100.0;
+    assert!(share(&missed) > 0.3);
+    assert!(share(&|seed| sequential_fires(bad, seed, 200)) > 0.9);
 }
