@@ -20,13 +20,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, watch};
-use verifier::confidence::{Assessment, ConfidenceConfig, Whole, assess};
+use verifier::confidence::{
+    Assessment, ConfidenceConfig, LatencyAssessment, Whole, assess, latency_together,
+};
 use verifier::evidence::noise::{Counts, Decisions};
+use verifier::evidence::record::EndpointTally;
 
 use crate::capture::Budget;
 use crate::compare::Findings;
 use crate::config::{Config, ConfigError};
 use crate::counters::{Counters, Endpoint, LATENCY_EDGES, Latency, Reason, Tally};
+use crate::evidence::histogram as buckets;
 use crate::lane::Settings;
 use crate::sentinel;
 use crate::sink::Sink;
@@ -204,6 +208,7 @@ impl AdminState {
             .map(|endpoint| self.assess(endpoint, &decisions).standing)
             .collect();
         status["confidence"] = whole.value(&self.confidence);
+        status["latency"] = self.latency_json();
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
         status["uptime_s"] = json!(self.began.elapsed().as_secs());
         status["sample_percent"] = json!(self.sample_percent);
@@ -219,6 +224,25 @@ impl AdminState {
         status["ids"] = json!(ids);
         status["second_answers"] = json!(self.second_answers);
         format!("{status:#}\n")
+    }
+
+    /// The times of all endpoints together.
+    fn latency_json(&self) -> serde_json::Value {
+        let mut all = EndpointTally::default();
+        let mut standings = Vec::new();
+        for endpoint in self.counters.endpoints() {
+            let [legacy, core] = [endpoint.legacy_latency(), endpoint.core_latency()].map(buckets);
+            let paces = endpoint.paces();
+            let seen = LatencyAssessment::of(paces, &legacy, &core, &self.confidence);
+            standings.push(seen.standing);
+            all.reference_latency.merge(&legacy);
+            all.candidate_latency.merge(&core);
+            all.paces.merge(&paces);
+        }
+        let (legacy, core) = (&all.reference_latency, &all.candidate_latency);
+        let mut seen = LatencyAssessment::of(all.paces, legacy, core, &self.confidence);
+        seen.standing = latency_together(standings);
+        seen.value(legacy, core, &self.confidence)
     }
 
     fn decisions(&self) -> Decisions {
@@ -242,6 +266,15 @@ impl AdminState {
         self.divide(&mut value, std::iter::once(counts), &tally);
         let seen = self.assess(endpoint, decisions);
         value["confidence"] = seen.value(self.began.elapsed());
+        let [legacy, core] = [endpoint.legacy_latency(), endpoint.core_latency()].map(buckets);
+        let seen = LatencyAssessment::of(endpoint.paces(), &legacy, &core, &self.confidence);
+        value["latency"] = seen.value(&legacy, &core, &self.confidence);
+        if self.settings.evidence {
+            let shapes = endpoint.uses().read().shapes;
+            value["shapes"] = json!(shapes.distinct());
+            value["unseen"] = json!(shapes.unseen());
+            value["unseen_upper"] = json!(shapes.unseen_upper(self.confidence.alpha));
+        }
         if self.second_answers.is_some() {
             value["second_answers"] = json!({
                 "asked": endpoint.twin_asked(),

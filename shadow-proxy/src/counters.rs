@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use verifier::evidence::pace::{Pace, Paces};
 
 use crate::route::{self, Routes};
-use crate::usage::{EndpointUses, UseCounts};
+use crate::usage::{EndpointUses, Kind};
 
 /// Why an exchange was not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +168,8 @@ pub struct Endpoint {
     excused_status: Mutex<BTreeMap<(u16, u16), u64>>,
     legacy_latency: Latency,
     core_latency: Latency,
+    /// Requests by which side was faster: core slower, core faster, alike.
+    paces: [AtomicU64; 3],
     /// Second answers of legacy that were asked for.
     twin_asked: AtomicU64,
     /// Exchanges with a verdict that were held against one as well.
@@ -215,6 +218,7 @@ impl Endpoint {
             excused_status: Mutex::default(),
             legacy_latency: Latency::default(),
             core_latency: Latency::default(),
+            paces: Default::default(),
             twin_asked: AtomicU64::new(0),
             paired: AtomicU64::new(0),
             not_paired: Mutex::default(),
@@ -235,6 +239,16 @@ impl Endpoint {
     /// How long core took to begin its answers.
     pub fn core_latency(&self) -> &Latency {
         &self.core_latency
+    }
+
+    /// Which of both was faster with one and the same request.
+    pub fn paces(&self) -> Paces {
+        let read = |pace: Pace| self.paces[pace as usize].load(Ordering::Relaxed);
+        Paces {
+            slower: read(Pace::Slower),
+            faster: read(Pace::Faster),
+            alike: read(Pace::Alike),
+        }
     }
 
     /// Requests for a second answer of legacy; no client's.
@@ -315,7 +329,7 @@ impl Endpoint {
 pub(crate) struct Ticket {
     endpoint: Arc<Endpoint>,
     /// Where its verdict counts besides.
-    used: Option<Arc<UseCounts>>,
+    used: Option<Arc<Kind>>,
     open: bool,
 }
 
@@ -330,7 +344,7 @@ impl Ticket {
     }
 
     /// Lets its verdict count for a use of the endpoint as well.
-    pub(crate) fn uses(&mut self, used: Option<Arc<UseCounts>>) {
+    pub(crate) fn uses(&mut self, used: Option<Arc<Kind>>) {
         self.used = used;
     }
 
@@ -344,6 +358,11 @@ impl Ticket {
 
     pub(crate) fn core_took(&self, took: Duration) {
         self.endpoint.core_latency.record(took);
+    }
+
+    /// Counts which side was faster with this request.
+    pub(crate) fn paced(&self, pace: Pace) {
+        self.endpoint.paces[pace as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Both gave these statuses, and nothing that counts differs.

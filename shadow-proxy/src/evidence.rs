@@ -278,11 +278,13 @@ fn tally(endpoint: &Endpoint) -> EndpointTally {
         equal_by_status: equal_by_status.collect(),
         reference_latency: histogram(endpoint.legacy_latency()),
         candidate_latency: histogram(endpoint.core_latency()),
+        paces: endpoint.paces(),
         uses: endpoint.uses().read(),
     }
 }
 
-fn histogram(latency: &Latency) -> Histogram {
+/// The buckets as evidence keeps them.
+pub(crate) fn histogram(latency: &Latency) -> Histogram {
     let (counts, sum_s) = latency.read();
     // Seconds of a process's life fit; the cast saturates.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -220,7 +220,7 @@ async fn answer(
             Handling::Safe
         };
         let used = uses.count(endpoint, handling, &asked, parts.status);
-        ticket.uses(used);
+        ticket.uses(Some(used));
     }
     let copy = match (plan.after_legacy(parts.status), head) {
         (Ok(action), Some(head)) if lane.in_flight.get() < lane.settings.shadow_per_lane => {
@@ -233,6 +233,7 @@ async fn answer(
                     action,
                     head,
                     request_copy,
+                    with_body: has_body,
                     status: parts.status,
                     headers: parts.headers.clone(),
                     body: copy.clone(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::HeaderName;
 use tokio::sync::Notify;
+use verifier::evidence::pace::Tolerance;
 
 use crate::capture::Budget;
 use crate::client_io::Patience;
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     /// The catalogue's endpoints; the others are inferred.
     pub(crate) routes: Arc<Routes>,
     pub(crate) shadow: ShadowConfig,
+    /// By how much core may be slower with a request.
+    pub(crate) tolerance: Tolerance,
     /// Most exchanges with core at once in each lane.
     pub(crate) shadow_per_lane: usize,
     pub(crate) limits: Limits,

@@ -75,6 +75,8 @@ pub(crate) struct Job {
     pub(crate) action: Action,
     pub(crate) head: Head,
     pub(crate) request_copy: Option<Capture>,
+    /// Whether the client sent a body.
+    pub(crate) with_body: bool,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// Legacy's body as it passes; only where core gets the same request.
@@ -190,7 +192,7 @@ async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pa
         (ask(lane, &lane.core, head, request, repeat).await, None)
     };
     let core = core?;
-    ticket.core_took(core.took);
+    timed(lane, job, core.took);
     let body = in_time(limit, passing.whole())
         .await
         .map_err(|end| match end {
@@ -212,6 +214,24 @@ async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pa
         candidate: core,
         twin,
     }))
+}
+
+/// Longest body that a client sends along with the head, without waiting for a sign of the other side: ten
+/// segments of 1,460 bytes (RFC 6928).
+const SENT_AT_ONCE: u64 = 14_600;
+
+/// Counts core's time, and which side was faster. Legacy's time has in it how long the client took to send
+/// a body, so a longer one says nothing of legacy.
+fn timed(lane: &Lane, job: &Job, took: Duration) {
+    job.ticket.core_took(took);
+    let announced = || {
+        let length = job.head.headers.get(header::CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse::<u64>().ok()
+    };
+    if !job.with_body || announced().is_some_and(|length| length <= SENT_AT_ONCE) {
+        job.ticket
+            .paced(lane.settings.tolerance.pace(job.took, took));
+    }
 }
 
 /// Sends core the same request with its own ids, in its turn, and learns from what a write gave out.
@@ -269,7 +289,7 @@ async fn copy_with_ids(
             .await;
     }
     let core = core?;
-    ticket.core_took(core.took);
+    timed(lane, job, core.took);
     let clock = &lane.settings.write_clock;
     Ok(Box::new(Pair {
         raced: job.since.is_some_and(|since| clock.raced(since)),
@@ -328,6 +348,8 @@ async fn probe(lane: &Rc<Lane>, write: &Job) -> Result<Box<Pair>, Reason> {
         .map_err(legacy_reason)?;
     let candidate = ask(lane, &lane.core, &head, RequestBody::Empty, true).await?;
     write.ticket.core_took(candidate.took);
+    let pace = lane.settings.tolerance.pace(reference.took, candidate.took);
+    write.ticket.paced(pace);
     Ok(Box::new(Pair {
         raced: lane.settings.write_clock.raced(since),
         head,

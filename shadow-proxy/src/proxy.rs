@@ -263,6 +263,7 @@ fn settings(
         write_clock: Arc::default(),
         routes,
         shadow: config.shadow.clone(),
+        tolerance: config.confidence.tolerance(),
         shadow_per_lane: (config.shadow.max_in_flight / config.threads).max(1),
         limits: limits(&config.client),
         patience: patience(&config.client),

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, StatusCode, Uri};
 use verifier::evidence::usage::{
-    Handling, MAX_PARAMETERS, MAX_USES, ROLE_NONE, ROLE_UNKNOWN, Use, UseKey, Uses, claim_pointer,
-    name_rank, parameter, role,
+    Handling, MAX_COUNTED_SHAPES, MAX_PARAMETERS, MAX_USES, ROLE_NONE, ROLE_UNKNOWN, Shapes, Use,
+    UseKey, Uses, claim_pointer, name_rank, parameter, role, shape,
 };
 
 use crate::counters::Endpoint;
@@ -33,12 +33,6 @@ pub(crate) struct UseCounts {
     compared: AtomicU64,
     parameters: Mutex<Bounded<String, AtomicU64>>,
     cut: AtomicBool,
-}
-
-impl UseCounts {
-    pub(crate) fn compare(&self) {
-        self.compared.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// Members by the order in which a bound keeps them.
@@ -76,6 +70,9 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug, Default)]
 pub(crate) struct EndpointUses {
     by: Mutex<Bounded<UseKey, UseCounts>>,
+    /// Requests with a verdict, by shape.
+    shapes: Mutex<Bounded<(), AtomicU64>>,
+    shapes_cut: AtomicBool,
     cut: AtomicBool,
 }
 
@@ -84,10 +81,23 @@ impl EndpointUses {
         admit(&mut lock(&self.by), MAX_USES, (key.rank(), key), &self.cut)
     }
 
+    fn admit_shape(&self, shape: u64) -> Option<Arc<AtomicU64>> {
+        let mut kept = lock(&self.shapes);
+        admit(&mut kept, MAX_COUNTED_SHAPES, (shape, ()), &self.shapes_cut)
+    }
+
     /// The counts now.
     pub(crate) fn read(&self) -> Uses {
         let mut uses = Uses {
             cut: self.cut.load(Ordering::Relaxed),
+            shapes: Shapes {
+                counts: lock(&self.shapes)
+                    .iter()
+                    .map(|((shape, ()), count)| (*shape, count.load(Ordering::Relaxed)))
+                    .filter(|(_, count)| *count > 0)
+                    .collect(),
+                cut: self.shapes_cut.load(Ordering::Relaxed),
+            },
             ..Uses::default()
         };
         for ((_, key), counts) in lock(&self.by).iter() {
@@ -109,10 +119,25 @@ impl EndpointUses {
 }
 
 /// The counters of one kind of request.
-#[derive(Clone, Debug)]
-struct Kind {
-    counts: Arc<UseCounts>,
-    parameters: Arc<[Arc<AtomicU64>]>,
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// `None` beyond the bound.
+    counts: Option<Arc<UseCounts>>,
+    parameters: Box<[Arc<AtomicU64>]>,
+    /// Of its shape; `None` beyond the bound.
+    shape: Option<Arc<AtomicU64>>,
+}
+
+impl Kind {
+    /// Counts a verdict.
+    pub(crate) fn compare(&self) {
+        if let Some(counts) = &self.counts {
+            counts.compared.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(shape) = &self.shape {
+            shape.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// One lane's way to the counters.
@@ -120,7 +145,7 @@ struct Kind {
 pub(crate) struct UseLane {
     /// The JSON Pointer of the claim that names a role.
     claim: Option<String>,
-    known: RefCell<HashMap<u64, Option<Kind>>>,
+    known: RefCell<HashMap<u64, Arc<Kind>>>,
     roles: RefCell<HashMap<u64, Arc<str>>>,
     none: Arc<str>,
     unknown: Arc<str>,
@@ -166,7 +191,7 @@ impl UseLane {
         handling: Handling,
         asked: &Asked,
         status: StatusCode,
-    ) -> Option<Arc<UseCounts>> {
+    ) -> Arc<Kind> {
         // Legacy did not take the token, so what it says of its bearer is nothing.
         let role = if status == StatusCode::UNAUTHORIZED {
             &self.none
@@ -178,27 +203,24 @@ impl UseLane {
         (role, asked.names).hash(&mut hasher);
         let place = hasher.finish();
         let mut known = self.known.borrow_mut();
-        if !known.contains_key(&place) {
-            if known.len() >= MAX_KNOWN {
-                known.clear();
-            }
+        if known.len() >= MAX_KNOWN && !known.contains_key(&place) {
+            known.clear();
+        }
+        let kind = known.entry(place).or_insert_with(|| {
             let key = UseKey {
                 status: status.as_u16(),
                 role: role.to_string(),
                 handling,
             };
-            let kind = endpoint.uses().admit(key).map(|counts| Kind {
-                parameters: parameters(&counts, asked.uri.query()),
-                counts,
-            });
-            known.insert(place, kind);
+            Arc::new(kind(endpoint.uses(), key, asked.uri.query()))
+        });
+        if let Some(counts) = &kind.counts {
+            counts.sent.fetch_add(1, Ordering::Relaxed);
         }
-        let kind = known.get(&place)?.as_ref()?;
-        kind.counts.sent.fetch_add(1, Ordering::Relaxed);
-        for parameter in kind.parameters.iter() {
+        for parameter in &kind.parameters {
             parameter.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Arc::clone(&kind.counts))
+        Arc::clone(kind)
     }
 
     fn role(&self, headers: &HeaderMap) -> Arc<str> {
@@ -239,17 +261,26 @@ fn names(query: Option<&str>) -> impl Iterator<Item = &str> {
         .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
 }
 
-fn parameters(counts: &UseCounts, query: Option<&str>) -> Arc<[Arc<AtomicU64>]> {
+/// Finds or adds the counters of a kind of request.
+fn kind(uses: &EndpointUses, key: UseKey, query: Option<&str>) -> Kind {
     let mut all: Vec<&str> = names(query).map(parameter).collect();
     all.sort_unstable();
     all.dedup();
-    let mut kept = lock(&counts.parameters);
-    all.into_iter()
-        .filter_map(|name| {
+    let shape = uses.admit_shape(shape(&key, &all));
+    let counts = uses.admit(key);
+    let parameters = counts.as_deref().map(|counts| {
+        let mut kept = lock(&counts.parameters);
+        let found = all.into_iter().filter_map(|name| {
             let place = (name_rank(name), name.to_owned());
             admit(&mut kept, MAX_PARAMETERS, place, &counts.cut)
-        })
-        .collect()
+        });
+        found.collect()
+    });
+    Kind {
+        parameters: parameters.unwrap_or_default(),
+        counts,
+        shape,
+    }
 }
 
 #[cfg(test)]
@@ -291,8 +322,8 @@ mod tests {
             for _ in 0..times {
                 let status = StatusCode::from_u16(status).expect("a status");
                 let asked = lane.ask(headers, &uri(query));
-                let counts = lane.count(&endpoint, Handling::Safe, &asked, status);
-                counts.expect("far from any bound").compare();
+                lane.count(&endpoint, Handling::Safe, &asked, status)
+                    .compare();
             }
         }
         let uses = endpoint.uses().read();
@@ -315,6 +346,10 @@ mod tests {
             ]
         );
         assert!(!uses.cut);
+        let mut shapes: Vec<u64> = uses.shapes.counts.into_values().collect();
+        shapes.sort_unstable();
+        assert_eq!(shapes, [1, 1, 2, 3, 4], "one count a shape, none lost");
+        assert!(!uses.shapes.cut);
     }
 
     #[test]
@@ -329,7 +364,8 @@ mod tests {
             let headers = bearer(&format!(r#"{{"role":"{name}"}}"#));
             for query in [format!("{name}=1"), format!("a{name}=1&b{name}=1")] {
                 let asked = lane.ask(&headers, &uri(Some(&query)));
-                lane.count(&endpoint, Handling::Safe, &asked, StatusCode::OK);
+                lane.count(&endpoint, Handling::Safe, &asked, StatusCode::OK)
+                    .compare();
                 let asked = lane.ask(&HeaderMap::new(), &uri(Some(&query)));
                 lane.count(&endpoint, Handling::Safe, &asked, StatusCode::OK);
             }
@@ -337,6 +373,7 @@ mod tests {
         let uses = endpoint.uses().read();
         assert!(uses.cut);
         assert_eq!(uses.by.len(), MAX_USES);
+        assert!(uses.shapes.cut && uses.shapes.counts.len() <= MAX_COUNTED_SHAPES);
         assert!(
             uses.by
                 .values()

@@ -387,3 +387,57 @@ fn same_verdict(report: &LiveReport, status: &Message) {
     };
     assert_eq!(one(&status), one(&report));
 }
+
+#[test]
+fn pairs_of_one_request_tell_who_is_slower_and_shapes_what_was_not_seen() {
+    const LATE: Duration = Duration::from_millis(40);
+    let late = |late: bool| {
+        Upstream::answering(move |_| {
+            if late {
+                // The fault itself; the test waits for nothing but the answer.
+                std::thread::sleep(LATE);
+            }
+            json("{}", "")
+        })
+    };
+    for core_is_late in [true, false] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("evidence/live.db");
+        std::fs::create_dir(folder.path().join("evidence")).expect("a folder");
+        let (legacy, core) = (late(!core_is_late), late(core_is_late));
+        let proxy = with_evidence(&legacy, &core, &file);
+        let mut wire = client(&proxy);
+        for number in 0..12 {
+            let query = if number == 0 { "" } else { "?page=1" };
+            ask(&mut wire, &format!("/rooms{query}"));
+        }
+        settled(&proxy, 12);
+        let text = Wire::connect(proxy.admin()).get("/status").body;
+        let status: Value = serde_json::from_slice(&text).expect("JSON");
+        let latency = |of: &Value| {
+            let count = |name: &str| of["latency"][name].as_u64().expect("a count");
+            count("slower") + count("faster") + count("alike")
+        };
+        let endpoint = &status["endpoints"][0];
+        assert_eq!((latency(&status), latency(endpoint)), (12, 12), "{status}");
+        assert_eq!(endpoint["shapes"], 2, "{status}");
+        assert_eq!(status["latency"]["verdict"], endpoint["latency"]["verdict"]);
+        drop(wire);
+        assert!(proxy.stop());
+        let mut evidence = store::read(&file).expect("evidence");
+        let record = evidence.ledger.endpoints.get_mut("GET /rooms");
+        let tally = &mut record.expect("asked").tally;
+        let paces = tally.paces;
+        assert_eq!(paces.total(), 12);
+        let (most, least) = if core_is_late {
+            (paces.slower, paces.faster)
+        } else {
+            (paces.faster, paces.slower)
+        };
+        // A busy machine may delay the other side too, but not most of the time.
+        assert!(most > least, "{paces:?}");
+        let shapes = &tally.uses.shapes;
+        assert_eq!((shapes.distinct(), shapes.requests()), (2, 12));
+        assert!((shapes.unseen() - 1.0 / 12.0).abs() < 1e-12);
+    }
+}

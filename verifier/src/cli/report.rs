@@ -41,6 +41,8 @@ impl ReportArgs {
             target_percent: self.target,
             limit_percent: self.limit,
             alpha: self.alpha,
+            // Which requests were slower the proxy has counted.
+            ..ConfidenceConfig::default()
         };
         if let Some((key, range)) = confidence.fault() {
             bail!("--{}: must be {range}", key.trim_end_matches("_percent"));

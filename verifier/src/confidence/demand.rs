@@ -18,6 +18,10 @@ pub struct ConfidenceConfig {
     pub limit_percent: f64,
     /// Share of wrong decisions that is accepted, above 0 and at most 0.5.
     pub alpha: f64,
+    /// Core is slower with a request if it takes longer than legacy by more than this share, in percent.
+    pub slower_percent: f64,
+    /// And by more than this, in milliseconds.
+    pub slower_ms: f64,
 }
 
 impl Default for ConfidenceConfig {
@@ -26,6 +30,8 @@ impl Default for ConfidenceConfig {
             target_percent: TARGET_RATE * 100.0,
             limit_percent: LIMIT_RATE * 100.0,
             alpha: ALPHA,
+            slower_percent: 10.0,
+            slower_ms: 1.0,
         }
     }
 }
@@ -50,8 +56,14 @@ impl ConfidenceConfig {
         if !inside(self.limit_percent) || self.limit_percent < self.target_percent {
             return Some(("limit_percent", "from the target to below 100"));
         }
-        let sure = self.alpha > 0.0 && self.alpha <= 0.5;
-        (!sure).then_some(("alpha", "above 0 and at most 0.5"))
+        if !(self.alpha > 0.0 && self.alpha <= 0.5) {
+            return Some(("alpha", "above 0 and at most 0.5"));
+        }
+        if !(0.0..=1_000.0).contains(&self.slower_percent) {
+            return Some(("slower_percent", "from 0 to 1000"));
+        }
+        let tolerable = (0.0..=60_000.0).contains(&self.slower_ms);
+        (!tolerable).then_some(("slower_ms", "from 0 to 60000"))
     }
 }
 
@@ -75,6 +87,20 @@ mod tests {
                 target_percent,
                 limit_percent,
                 alpha,
+                ..ConfidenceConfig::default()
+            };
+            assert_eq!(config.fault().map(|(key, _)| key), key, "{config:?}");
+        }
+        for (slower_percent, slower_ms, key) in [
+            (0.0, 0.0, None),
+            (-1.0, 1.0, Some("slower_percent")),
+            (f64::NAN, 1.0, Some("slower_percent")),
+            (10.0, 60_001.0, Some("slower_ms")),
+        ] {
+            let config = ConfidenceConfig {
+                slower_percent,
+                slower_ms,
+                ..ConfidenceConfig::default()
             };
             assert_eq!(config.fault().map(|(key, _)| key), key, "{config:?}");
         }

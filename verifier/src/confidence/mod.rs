@@ -11,9 +11,14 @@ use crate::stats::{
 };
 
 mod demand;
+mod latency;
 mod whole;
 
 pub use demand::{ConfidenceConfig, LIMIT_RATE};
+pub use latency::{
+    Exceedance, LatencyAssessment, LatencyStanding, MATERIAL_SHARE, QUANTILES, QuantileBounds,
+    SLOW, latency_together,
+};
 pub use whole::{Whole, together};
 
 /// What may be said. Never decided by a bare count.

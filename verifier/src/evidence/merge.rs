@@ -191,6 +191,7 @@ impl EndpointTally {
         add_all(&mut self.equal_by_status, other.equal_by_status.clone());
         self.reference_latency.merge(&other.reference_latency);
         self.candidate_latency.merge(&other.candidate_latency);
+        self.paces.merge(&other.paces);
         self.uses.merge(&other.uses);
     }
 }

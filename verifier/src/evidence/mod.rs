@@ -10,6 +10,7 @@ pub mod collect;
 pub mod key_file;
 pub mod merge;
 pub mod noise;
+pub mod pace;
 pub mod record;
 pub mod redact;
 pub mod store;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::noise::{Decisions, NoiseLedger, decide};
+use super::pace::Paces;
 use super::redact::hex;
 use super::usage::Uses;
 use crate::severity::Severity;
@@ -193,6 +194,8 @@ pub struct EndpointTally {
     pub reference_latency: Histogram,
     /// How long core took to begin its answers.
     pub candidate_latency: Histogram,
+    /// Which of both was faster with one and the same request.
+    pub paces: Paces,
     /// How clients use it.
     #[serde(skip_serializing_if = "Uses::is_empty")]
     pub uses: Uses,
@@ -290,6 +293,21 @@ impl Histogram {
                 .iter()
                 .fold(0, |sum, count| sum.saturating_add(*count)),
         )
+    }
+
+    /// The bucket that holds the value of this rank, counted from 1 in ascending order: the value is
+    /// above the first time and not above the second, which the last bucket does not have.
+    pub fn bucket_of(&self, rank: u64) -> (Duration, Option<Duration>) {
+        let (mut seen, mut above) = (0u64, Duration::ZERO);
+        for (count, edge) in self.counts.iter().zip(LATENCY_EDGES_US) {
+            seen = seen.saturating_add(*count);
+            let edge = Duration::from_micros(edge);
+            if seen >= rank {
+                return (above, Some(edge));
+            }
+            above = edge;
+        }
+        (above, None)
     }
 
     /// The edge that a share `q` of all answers does not exceed, an upper bound of the quantile.

@@ -14,11 +14,14 @@ use super::redact::class::is_plain_name;
 use crate::cutover::Policy;
 use crate::normalise::personal;
 use crate::place::child_pointer;
+use crate::stats::{unseen_mass, unseen_mass_upper};
 
 /// Most uses of one endpoint that are kept apart.
 pub const MAX_USES: usize = 48;
 /// Most query parameters of one use that are counted by name.
 pub const MAX_PARAMETERS: usize = 40;
+/// Most request shapes of one endpoint that are counted one by one.
+pub const MAX_COUNTED_SHAPES: usize = 256;
 /// The role of a request without credentials, or whose credentials legacy did not take.
 pub const ROLE_NONE: &str = "none";
 /// The role of a request with credentials that tell none.
@@ -96,6 +99,18 @@ impl UseKey {
     }
 }
 
+/// Names a request shape, alike in every proxy: what the request has in common with others of its use,
+/// and which query parameters it has, each named once.
+pub fn shape(key: &UseKey, parameters: &[&str]) -> u64 {
+    let status = key.status.to_string();
+    let mut parts = vec![status.as_str(), &key.role, key.handling.text()];
+    let mut names = parameters.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    parts.extend(names);
+    rank(&parts)
+}
+
 /// The same for a parameter's name.
 pub fn name_rank(name: &str) -> u64 {
     rank(&[name])
@@ -130,8 +145,94 @@ pub struct Use {
 pub struct Uses {
     /// By what their requests have in common.
     pub by: BTreeMap<UseKey, Use>,
+    /// Requests with a verdict by their [`shape`].
+    pub shapes: Shapes,
     /// Whether there were more uses or parameters than are kept.
     pub cut: bool,
+}
+
+/// Requests by shape. Beyond the bound the shapes of smallest hash are kept: a fair sample of all, since
+/// nobody can choose a hash, and the count of each is whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenShapes", into = "WrittenShapes")]
+pub struct Shapes {
+    /// How many requests had it, by shape.
+    pub counts: BTreeMap<u64, u64>,
+    /// Whether there were more than are kept.
+    pub cut: bool,
+}
+
+/// As it stands in a file: a shape and its count, since keys that are numbers do not read back there.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct WrittenShapes {
+    list: Vec<(u64, u64)>,
+    cut: bool,
+}
+
+impl From<WrittenShapes> for Shapes {
+    fn from(written: WrittenShapes) -> Self {
+        Self {
+            counts: written.list.into_iter().collect(),
+            cut: written.cut,
+        }
+    }
+}
+
+impl From<Shapes> for WrittenShapes {
+    fn from(shapes: Shapes) -> Self {
+        Self {
+            list: shapes.counts.into_iter().collect(),
+            cut: shapes.cut,
+        }
+    }
+}
+
+impl Shapes {
+    /// How many shapes there are; an estimate where some are not kept: `k` hashes, the largest of which
+    /// is `h` of all that there could be, stand for `(k - 1) / h` shapes (Bar-Yossef et al. 2002).
+    pub fn distinct(&self) -> u64 {
+        let kept = self.counts.len() as u64;
+        let Some((last, _)) = self.counts.last_key_value().filter(|_| self.cut) else {
+            return kept;
+        };
+        let reach = (*last as f64 + 1.0) / 2f64.powi(64);
+        // Not below what is kept; the cast saturates.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let estimate = (kept.saturating_sub(1) as f64 / reach).round() as u64;
+        estimate.max(kept)
+    }
+
+    /// Requests whose shape is kept.
+    pub fn requests(&self) -> u64 {
+        self.counts
+            .values()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Of the kept shapes, those that one request had.
+    pub fn seen_once(&self) -> u64 {
+        self.counts.values().filter(|count| **count == 1).count() as u64
+    }
+
+    /// Share of the traffic whose shape was not seen yet, as estimated ([`unseen_mass`]).
+    pub fn unseen(&self) -> f64 {
+        unseen_mass(self.seen_once(), self.requests())
+    }
+
+    /// Its upper bound ([`unseen_mass_upper`]).
+    pub fn unseen_upper(&self, alpha: f64) -> f64 {
+        unseen_mass_upper(self.seen_once(), self.requests(), alpha)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.cut |= other.cut;
+        for (shape, more) in &other.counts {
+            let sum = self.counts.entry(*shape).or_default();
+            *sum = sum.saturating_add(*more);
+        }
+        self.cut |= bound(&mut self.counts, MAX_COUNTED_SHAPES, |shape| *shape);
+    }
 }
 
 /// As it stands in a file.
@@ -139,6 +240,7 @@ pub struct Uses {
 #[serde(default)]
 struct Written {
     list: Vec<Line>,
+    shapes: Shapes,
     cut: bool,
 }
 
@@ -171,6 +273,7 @@ impl From<Written> for Uses {
         });
         Self {
             by: lines.collect(),
+            shapes: written.shapes,
             cut: written.cut,
         }
     }
@@ -186,6 +289,7 @@ impl From<Uses> for Written {
         });
         Self {
             list: lines.collect(),
+            shapes: uses.shapes,
             cut: uses.cut,
         }
     }
@@ -194,12 +298,13 @@ impl From<Uses> for Written {
 impl Uses {
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
-        self.by.is_empty() && !self.cut
+        self.by.is_empty() && self.shapes.counts.is_empty() && !self.cut
     }
 
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Self) {
         self.cut |= other.cut;
+        self.shapes.merge(&other.shapes);
         for (key, more) in &other.by {
             let one = self.by.entry(key.clone()).or_default();
             one.sent = one.sent.saturating_add(more.sent);
@@ -333,6 +438,9 @@ mod tests {
                 parameters: [("page".to_owned(), 2)].into(),
             },
         );
+        uses.shapes
+            .counts
+            .insert(shape(&key(200, "ADMIN"), &["page"]), 1);
         let text = serde_json::to_string(&uses).expect("no map with odd keys");
         assert_eq!(
             serde_json::from_str::<Uses>(&text).ok(),
@@ -341,6 +449,39 @@ mod tests {
         );
         let none: Uses = serde_json::from_str("{}").expect("no lines");
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn shapes_are_counted_whole_and_estimated_beyond_the_bound() {
+        let mut shapes = Shapes::default();
+        let one = |name: &str| Shapes {
+            counts: [(shape(&key(200, "ADMIN"), &[name]), 1)].into(),
+            cut: false,
+        };
+        for number in 0..200 {
+            shapes.merge(&one(&format!("p{number}")));
+        }
+        for number in 0..50 {
+            shapes.merge(&one(&format!("p{number}")));
+        }
+        assert_eq!(
+            (shapes.distinct(), shapes.requests(), shapes.seen_once()),
+            (200, 250, 150)
+        );
+        for number in 0..10_000 {
+            shapes.merge(&one(&format!("p{number}")));
+        }
+        assert!(shapes.cut && shapes.counts.len() == MAX_COUNTED_SHAPES);
+        // The standard error is one in the root of what is kept: a sixteenth.
+        let distinct = shapes.distinct();
+        assert!((8_000..12_000).contains(&distinct), "{distinct}");
+        let (page, size) = (["page", "size"], ["size", "page", "page"]);
+        assert_eq!(shape(&key(200, "A"), &page), shape(&key(200, "A"), &size));
+        assert_ne!(shape(&key(200, "A"), &page), shape(&key(404, "A"), &page));
+        assert_ne!(
+            shape(&key(200, "A"), &page),
+            shape(&key(200, "A"), &["page"])
+        );
     }
 
     proptest! {
@@ -358,7 +499,12 @@ mod tests {
                         parameters: [(format!("p{name}"), 1)].into(),
                     };
                     let by = [(key(*status, &format!("R{role}")), one)].into();
-                    all.merge(&Uses { by, cut: false });
+                    let place = shape(&key(*status, &format!("R{role}")), &[&format!("p{name}")]);
+                    let shapes = Shapes {
+                        counts: [(place, 1)].into(),
+                        cut: false,
+                    };
+                    all.merge(&Uses { by, shapes, cut: false });
                 }
                 all
             };
@@ -367,6 +513,7 @@ mod tests {
             left.merge(&right);
             let whole = collect(&events);
             prop_assert!(whole.by.len() <= MAX_USES);
+            prop_assert!(whole.shapes.counts.len() <= MAX_COUNTED_SHAPES);
             prop_assert_eq!(left, whole);
         }
     }

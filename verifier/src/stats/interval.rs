@@ -162,3 +162,17 @@ pub fn unseen_mass(seen_once: u64, n: u64) -> f64 {
         (seen_once as f64 / n as f64).min(1.0)
     }
 }
+
+/// Upper bound of the share of traffic whose shape was not seen, for an `n` fixed in advance:
+/// `f1 / n + (1 + √2) √(ln(2/alpha) / n)`.
+///
+/// Half of `alpha` goes to the estimate, which one request moves by `2/n` at most (`McDiarmid` 1989) and
+/// whose mean is not below that of the unseen mass (Good 1953); half to the unseen mass itself, which is
+/// above its mean by `e` with probability `exp(-n e²)` at most (`McAllester` and Ortiz 2003).
+pub fn unseen_mass_upper(seen_once: u64, n: u64, alpha: f64) -> f64 {
+    if n == 0 || !(alpha > 0.0 && alpha < 1.0) {
+        return 1.0;
+    }
+    let spread = (1.0 + std::f64::consts::SQRT_2) * ((2.0 / alpha).ln() / n as f64).sqrt();
+    (unseen_mass(seen_once, n) + spread).min(1.0)
+}

@@ -30,7 +30,7 @@ pub use evidence::{
 };
 pub use interval::{
     Interval, binomial_interval, clopper_pearson, clopper_pearson_lower, clopper_pearson_upper,
-    confidence_sequence, unseen_mass,
+    confidence_sequence, unseen_mass, unseen_mass_upper,
 };
 pub use latency::{RankBounds, order_statistic_bounds, theil_sen_slope};
 pub use multiple::{alpha_of_attempt, e_bh, ln_e_mean};

@@ -24,6 +24,7 @@ fn value(report: &LiveReport) -> Value {
         .into_iter()
         .map(|(id, group)| finding(report, id, group))
         .collect();
+    let all = report.latency();
     json!({
         "schema": SCHEMA,
         "command": "report",
@@ -49,6 +50,7 @@ fn value(report: &LiveReport) -> Value {
             "broken_records": report.evidence.broken_records,
         },
         "confidence": report.whole().value(&report.confidence),
+        "latency": all.assessment.value(&all.legacy, &all.core, &report.confidence),
         "causes": causes::values(report),
         "findings": findings,
         "noise": noise(report, Decision::Noise),
@@ -96,6 +98,14 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
             "rules": record.rules,
             "strayed": record.strayed,
             "findings_not_listed": record.findings_not_listed,
+            "shapes": tally.uses.shapes.distinct(),
+            "unseen": tally.uses.shapes.unseen(),
+            "unseen_upper": tally.uses.shapes.unseen_upper(report.confidence.alpha),
+            "latency": line.latency.value(
+                &tally.reference_latency,
+                &tally.candidate_latency,
+                &report.confidence,
+            ),
             "legacy_latency": latency(&tally.reference_latency),
             "core_latency": latency(&tally.candidate_latency),
         })

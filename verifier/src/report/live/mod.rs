@@ -6,6 +6,7 @@ mod causes;
 mod curl;
 pub mod json;
 mod known;
+mod latency;
 mod noise;
 pub mod sheet;
 pub mod text;
@@ -14,10 +15,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
-use crate::confidence::{Assessment, ConfidenceConfig, Standing, Whole, assess};
+use crate::confidence::{
+    Assessment, ConfidenceConfig, LatencyAssessment, Standing, Whole, assess, latency_together,
+};
 use crate::coverage::replay_adds;
 use crate::evidence::noise::{Cell, Decision, Decisions};
-use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Run, Sample};
+use crate::evidence::pace::Paces;
+use crate::evidence::record::{
+    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Run, Sample,
+};
 use crate::severity::Severity;
 
 pub use curl::{Side, curl};
@@ -70,8 +76,21 @@ pub struct EndpointLine<'e> {
     pub lost: u64,
     /// What its counts prove.
     pub assessment: Assessment,
+    /// What its times show.
+    pub latency: LatencyAssessment,
     /// What a replay could show of it; `None` without a catalogue, and for what that does not name.
     pub replay: Option<&'e Replay>,
+}
+
+/// The times of all endpoints together.
+#[derive(Clone, Debug)]
+pub struct LatencyTotals {
+    /// Legacy's.
+    pub legacy: Histogram,
+    /// Core's.
+    pub core: Histogram,
+    /// All pairs weighed as one; its verdict joins those of the endpoints.
+    pub assessment: LatencyAssessment,
 }
 
 /// All endpoints together.
@@ -160,6 +179,12 @@ impl LiveReport {
                 skipped,
                 lost,
                 assessment: assess(tally.compared(), different, counts.undecided, demand),
+                latency: LatencyAssessment::of(
+                    tally.paces,
+                    &tally.reference_latency,
+                    &tally.candidate_latency,
+                    demand,
+                ),
                 replay: self.known.replay(name),
             }
         });
@@ -171,6 +196,26 @@ impl LiveReport {
         let endpoints = self.endpoints();
         let standings = endpoints.iter().map(|line| line.assessment.standing);
         standings.collect()
+    }
+
+    /// How fast both sides are, all endpoints that were asked taken together.
+    pub fn latency(&self) -> LatencyTotals {
+        let (mut legacy, mut core) = (Histogram::default(), Histogram::default());
+        let mut paces = Paces::default();
+        for record in self.evidence.ledger.endpoints.values() {
+            legacy.merge(&record.tally.reference_latency);
+            core.merge(&record.tally.candidate_latency);
+            paces.merge(&record.tally.paces);
+        }
+        let mut assessment = LatencyAssessment::of(paces, &legacy, &core, &self.confidence);
+        let endpoints = self.endpoints();
+        let standings = endpoints.iter().map(|line| line.latency.standing);
+        assessment.standing = latency_together(standings);
+        LatencyTotals {
+            legacy,
+            core,
+            assessment,
+        }
     }
 
     /// What is noise, from the counts as they are.
@@ -419,16 +464,6 @@ fn skipped(tally: &EndpointTally) -> u64 {
         .iter()
         .filter(|(reason, _)| SKIPPED.contains(&reason.as_str()));
     counts.fold(0, |sum, (_, count)| sum.saturating_add(*count))
-}
-
-/// A quantile of a histogram for a reader: an upper bound.
-fn quantile_text(histogram: &crate::evidence::record::Histogram, q: f64) -> String {
-    match histogram.quantile(q) {
-        Some(edge) if edge < Duration::from_secs(1) => format!("≤{} ms", edge.as_secs_f64() * 1e3),
-        Some(edge) => format!("≤{} s", edge.as_secs_f64()),
-        None if histogram.total() == 0 => "-".to_owned(),
-        None => ">10 s".to_owned(),
-    }
 }
 
 /// A time to wait, for a reader: one unit, rounded up.

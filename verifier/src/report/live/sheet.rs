@@ -2,10 +2,9 @@
 //! The evidence of live traffic as a [`Sheet`]: an endpoint is a suite, a difference group an item and a
 //! failed check.
 
-use super::{
-    EndpointLine, LiveReport, Side, causes, curl, moment, quantile_text, run_line, wait_text,
-};
-use crate::confidence::{Assessment, Standing};
+use super::latency::{paces_text, unseen_text};
+use super::{EndpointLine, LiveReport, Side, causes, curl, moment, run_line, wait_text};
+use crate::confidence::{Assessment, QuantileBounds, Standing};
 use crate::evidence::record::Group;
 use crate::report::sheet::{Change, Check, Grid, Item, Outcome, Sheet};
 
@@ -55,6 +54,7 @@ fn whole_counts(report: &LiveReport) -> [(&'static str, u64); 4] {
 }
 
 fn endpoints(report: &LiveReport) -> Grid {
+    let p99 = |side| QuantileBounds::of(side, 0.99, report.confidence.alpha).text();
     let rows = report.endpoints().into_iter().map(|line| {
         let tally = &line.record.tally;
         let seen = &line.assessment;
@@ -69,8 +69,12 @@ fn endpoints(report: &LiveReport) -> Grid {
             line.different.to_string(),
             line.skipped.to_string(),
             line.lost.to_string(),
-            quantile_text(&tally.reference_latency, 0.99),
-            quantile_text(&tally.candidate_latency, 0.99),
+            line.latency.standing.text().to_owned(),
+            paces_text(&line.latency.paces),
+            p99(&tally.reference_latency),
+            p99(&tally.candidate_latency),
+            tally.uses.shapes.distinct().to_string(),
+            unseen_text(&tally.uses.shapes, report.confidence.alpha),
             line.replay_adds().unwrap_or_default(),
         ]
     });
@@ -87,8 +91,12 @@ fn endpoints(report: &LiveReport) -> Grid {
             "#different",
             "#skipped",
             "#lost",
+            "core is",
+            "#slower / faster / alike",
             "#legacy p99",
             "#core p99",
+            "#shapes",
+            "#unseen",
             "a replay could add",
         ],
         rows: rows.collect(),

@@ -5,7 +5,7 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, causes, curl, moment, noise, quantile_text, run_line, wait_text};
+use super::{LiveReport, Side, causes, curl, latency, moment, noise, run_line, wait_text};
 use crate::confidence::Standing;
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
@@ -22,6 +22,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "{} {}", "run".style(bold), printable(&run_line(run)))?;
     }
     endpoints(report, out)?;
+    latency::write(report, out)?;
     causes::write(report, out)?;
     let groups = report.groups();
     for (id, group) in groups.iter().take(DETAILED) {
@@ -88,8 +89,8 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         ("verdict", 8),
         ("still needed", 14),
         ("at this rate", 12),
-        ("legacy p50 / p99", 22),
-        ("core p50 / p99", 22),
+        ("shapes", 8),
+        ("unseen", 22),
         ("not compared", 80),
     ];
     if with_catalogue {
@@ -99,13 +100,6 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     for line in report.endpoints() {
         let tally = &line.record.tally;
         let seen = &line.assessment;
-        let both = |histogram| {
-            format!(
-                "{} / {}",
-                quantile_text(histogram, 0.5),
-                quantile_text(histogram, 0.99)
-            )
-        };
         // What fails is repaired, not waited for.
         let missing = seen.needed.filter(|_| seen.standing != Standing::Failing);
         let needed = missing.map_or_else(|| "-".to_owned(), |needed| needed.to_string());
@@ -130,8 +124,8 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             seen.standing.text().to_owned(),
             needed,
             wait,
-            both(&tally.reference_latency),
-            both(&tally.candidate_latency),
+            tally.uses.shapes.distinct().to_string(),
+            latency::unseen_text(&tally.uses.shapes, report.confidence.alpha),
             reasons.join(", "),
         ];
         if with_catalogue {

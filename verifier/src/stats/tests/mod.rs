@@ -517,6 +517,10 @@ fn small_rules_hold() {
     );
     within("unseen", unseen_mass(3, 300), 0.01, 1e-15);
     within("nothing seen", unseen_mass(0, 0), 1.0, 0.0);
+    within("no bound", unseen_mass_upper(0, 0, 0.05), 1.0, 0.0);
+    within("few", unseen_mass_upper(3, 10, 0.05), 1.0, 0.0);
+    let bound = 0.01 + 2.414_213_562_373_095 * 3.688_879_454_113_936_f64.sqrt() / 100.0;
+    within("bound", unseen_mass_upper(100, 10_000, 0.05), bound, 1e-12);
     assert!(decided(20_f64.ln(), 0.05) && !decided(19.999_f64.ln(), 0.05));
 }
 
