@@ -25,6 +25,7 @@ use verifier::confidence::{
 };
 use verifier::evidence::noise::{Counts, Decisions};
 use verifier::evidence::record::EndpointTally;
+use verifier::self_check::{Seen, SelfCheckConfig, SelfCheckCounts};
 
 use crate::capture::Budget;
 use crate::compare::Findings;
@@ -50,6 +51,8 @@ pub(crate) struct AdminState {
     second_answers: Option<String>,
     /// What is to be proved.
     confidence: ConfidenceConfig,
+    /// What the verifier's check of itself must show.
+    self_check: SelfCheckConfig,
     began: Instant,
 }
 
@@ -102,6 +105,7 @@ impl AdminState {
             sample_percent: config.sample.percent,
             second_answers: config.noise.words(),
             confidence: config.confidence,
+            self_check: config.self_check,
             began: Instant::now(),
         })
     }
@@ -199,6 +203,18 @@ impl AdminState {
                 "writes are not shadowed until the sentinel has proved that the databases are apart",
             );
         }
+        let all = self.self_check_counts();
+        let of_all = self.self_check.warning(&all, None);
+        let of_each = self
+            .counters
+            .endpoints()
+            .into_iter()
+            .filter_map(|endpoint| {
+                let counts = endpoint.self_check();
+                self.self_check.warning(&counts, Some(endpoint.name()))
+            });
+        let of_self: Vec<String> = of_all.into_iter().chain(of_each).collect();
+        warnings.extend(of_self.iter().map(String::as_str));
         let mut status = tally_json(&total);
         self.divide(&mut status, decisions.endpoints.values().copied(), &total);
         let whole: Whole = self
@@ -209,6 +225,7 @@ impl AdminState {
             .collect();
         status["confidence"] = whole.value(&self.confidence);
         status["latency"] = self.latency_json();
+        status["self_check"] = all.value();
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
         status["uptime_s"] = json!(self.began.elapsed().as_secs());
         status["sample_percent"] = json!(self.sample_percent);
@@ -275,6 +292,7 @@ impl AdminState {
             value["unseen"] = json!(shapes.unseen());
             value["unseen_upper"] = json!(shapes.unseen_upper(self.confidence.alpha));
         }
+        value["self_check"] = endpoint.self_check().value();
         if self.second_answers.is_some() {
             value["second_answers"] = json!({
                 "asked": endpoint.twin_asked(),
@@ -290,12 +308,26 @@ impl AdminState {
         let (tally, counts) = (endpoint.tally(), decisions.endpoint(endpoint.name()));
         let excused = counts.noise + counts.undecided;
         let different = tally.different.saturating_sub(excused);
-        assess(
+        let mut seen = assess(
             tally.compared(),
             different,
             counts.undecided,
             &self.confidence,
-        )
+        );
+        let short = [self.self_check_counts(), endpoint.self_check()]
+            .iter()
+            .any(|counts| self.self_check.is_short(counts));
+        seen.standing = seen.standing.unless_short(short);
+        seen
+    }
+
+    /// What became of the faults that were injected, at all endpoints together.
+    fn self_check_counts(&self) -> SelfCheckCounts {
+        let mut all = SelfCheckCounts::default();
+        for endpoint in &self.counters.endpoints() {
+            all.merge(&endpoint.self_check());
+        }
+        all
     }
 
     /// Divides what differs: `compared = equal + noise + undecided + different`.
@@ -444,6 +476,25 @@ impl AdminState {
                 &mut out,
                 "not_compared_total",
                 &[("reason", reason.label())],
+                count,
+            );
+        }
+        let checked = self.self_check_counts();
+        head(
+            &mut out,
+            "self_check_total",
+            "counter",
+            "Faults put into copies of core's answers, by whether they were found.",
+        );
+        for (seen, count) in
+            Seen::ALL
+                .into_iter()
+                .zip([checked.found, checked.blind, checked.missed])
+        {
+            line(
+                &mut out,
+                "self_check_total",
+                &[("result", seen.label())],
                 count,
             );
         }

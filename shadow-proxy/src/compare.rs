@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::HeaderMap;
 use verifier::decode::{DecodeError, codings, decode};
 use verifier::evidence::collect::group_key;
-use verifier::evidence::noise::{Decisions, NoiseChanges, NoiseLedger, Paired, decide};
+use verifier::evidence::noise::{Decision, Decisions, NoiseChanges, NoiseLedger, Paired, decide};
 use verifier::evidence::record::{GroupKey, StatusPair};
 use verifier::exchange::{Answer, Exchange, Observation, Tokens};
 use verifier::rules::Rules;
+use verifier::self_check;
 use verifier::verdict::{Outcome, Verdict, judge};
 
 use crate::capture::Chunks;
-use crate::counters::{Reason, Ticket};
+use crate::counters::{Endpoint, Reason, Ticket};
 use crate::evidence::EvidenceWriter;
 use crate::ids::{Ids, Read};
 use crate::lane::Settings;
@@ -92,6 +93,8 @@ pub(crate) struct Comparer {
     ids: Option<Arc<Ids>>,
     findings: Arc<Findings>,
     evidence: Option<EvidenceWriter>,
+    /// Self-checks so far: each has a fault of its own, and a restart has the same ones.
+    self_checks: u64,
 }
 
 impl Comparer {
@@ -110,6 +113,7 @@ impl Comparer {
             max_answer_bytes: settings.shadow.max_answer_bytes,
             findings,
             evidence,
+            self_checks: 0,
         }
     }
 
@@ -178,10 +182,39 @@ impl Comparer {
         }
         self.pair(&exchange, &verdict, twin, raced);
         self.keep(&request, request_body.as_ref(), &exchange, &verdict);
+        let check_on =
+            (pair.self_check && verdict.is_match()).then(|| Arc::clone(ticket.endpoint()));
         if verdict.outcome == Outcome::Match {
             ticket.equal(both.0, both.1);
         } else {
             ticket.compared(false);
+        }
+        if let Some(endpoint) = check_on {
+            self.check_itself(&endpoint, &exchange);
+        }
+    }
+
+    /// Judges a copy of core's answer with a known fault in it. The pair is settled already: whatever
+    /// happens here, only the endpoint's count of self-checks knows.
+    fn check_itself(&mut self, endpoint: &Endpoint, exchange: &Exchange) {
+        let seed = self.self_checks;
+        self.self_checks = seed.wrapping_add(1);
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            let decisions = self
+                .twin_origin
+                .is_some()
+                .then(|| self.findings.decisions(|_| endpoint.paired()));
+            let reference = exchange.reference.answer.as_ref().map_or(0, |a| a.status);
+            self_check::check(exchange, &self.rules, seed, |status, finding| {
+                let key = group_key(&exchange.endpoint, statuses(reference, status), finding);
+                let group = |all: &Decisions| all.group(&key.id());
+                decisions.as_ref().map(group) == Some(Decision::Noise)
+            })
+        }));
+        match checked {
+            Ok(Some((_, seen))) => endpoint.self_checked(seen),
+            Ok(None) => {}
+            Err(_) => tracing::error!(endpoint = endpoint.name(), "a self-check failed"),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use verifier::evidence::pace::{Pace, Paces};
+use verifier::self_check::{Seen, SelfCheckCounts};
 
 use crate::route::{self, Routes};
 use crate::usage::{EndpointUses, Kind};
@@ -175,6 +176,8 @@ pub struct Endpoint {
     /// Exchanges with a verdict that were held against one as well.
     paired: AtomicU64,
     not_paired: Mutex<BTreeMap<&'static str, u64>>,
+    /// What became of injected faults, by [`Seen`].
+    self_check: [AtomicU64; Seen::ALL.len()],
     uses: EndpointUses,
 }
 
@@ -222,6 +225,7 @@ impl Endpoint {
             twin_asked: AtomicU64::new(0),
             paired: AtomicU64::new(0),
             not_paired: Mutex::default(),
+            self_check: Default::default(),
             uses: EndpointUses::default(),
         })
     }
@@ -267,6 +271,21 @@ impl Endpoint {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// What became of the faults that were put into copies of core's answers; no client's.
+    pub fn self_check(&self) -> SelfCheckCounts {
+        let [found, blind, missed] =
+            Seen::ALL.map(|seen| self.self_check[seen as usize].load(Ordering::Relaxed));
+        SelfCheckCounts {
+            found,
+            blind,
+            missed,
+        }
+    }
+
+    pub(crate) fn self_checked(&self, seen: Seen) {
+        self.self_check[seen as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// How clients use it; nothing where no evidence is kept.

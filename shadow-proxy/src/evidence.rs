@@ -280,6 +280,7 @@ fn tally(endpoint: &Endpoint) -> EndpointTally {
         candidate_latency: histogram(endpoint.core_latency()),
         paces: endpoint.paces(),
         uses: endpoint.uses().read(),
+        self_check: endpoint.self_check(),
     }
 }
 

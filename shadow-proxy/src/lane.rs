@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) core_links: LinkLimits,
     /// Who gives second answers of legacy, and to which share of requests.
     pub(crate) twin: Option<(Arc<Address>, Share)>,
+    /// Share of pairs that the verifier checks itself with.
+    pub(crate) self_check: Share,
     /// Both sides' ids, where core has a database of its own.
     pub(crate) ids: Option<Arc<Ids>>,
     pub(crate) tls: Option<Acceptor>,
@@ -100,6 +102,8 @@ pub(crate) struct Lane {
     core_down: Cell<Option<Reason>>,
     /// Kinds of request that went the long way already, by hash.
     shapes_seen: RefCell<HashSet<u64>>,
+    /// Pairs that were considered for a self-check.
+    pairs: Cell<u64>,
 }
 
 impl Lane {
@@ -142,6 +146,7 @@ impl Lane {
             legacy_down: Cell::new(false),
             core_down: Cell::new(None),
             shapes_seen: RefCell::default(),
+            pairs: Cell::new(0),
         })
     }
 
@@ -164,6 +169,16 @@ impl Lane {
             pair.split('=').next().hash(&mut hasher);
         }
         seen.insert(hasher.finish())
+    }
+
+    /// Whether the verifier checks itself with this pair: by its number, spread by a hash, so that a
+    /// journey that repeats itself does not always give the same request. Not while the comparing thread
+    /// is behind, which a pair that is plainly equal must not pay for.
+    pub(crate) fn is_self_check(&self) -> bool {
+        const BEHIND: usize = 32;
+        let number = self.pairs.get();
+        self.pairs.set(number.wrapping_add(1));
+        self.settings.self_check.holds(&number.to_le_bytes()) && self.sink.depth() < BEHIND
     }
 
     /// Notes that legacy failed a client; logged when it begins, not once a request.

@@ -138,7 +138,7 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
     } = *job;
     // Core has what legacy has, or never will.
     drop((write, turn));
-    let pair = match outcome {
+    let mut pair = match outcome {
         Ok(pair) => pair,
         Err(reason) => {
             lane.core_seen(reason);
@@ -149,7 +149,9 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
     lane.core_answered();
     // Cheaper here than a hand-over: most pairs end with one comparison of bytes.
     let plain = lane.settings.ids.is_none() && pair.plainly_equal();
-    if plain && !lane.is_new_request(&ticket, &pair) {
+    // Before the short way, so that equal traffic has its part too.
+    pair.self_check = lane.is_self_check();
+    if plain && !pair.self_check && !lane.is_new_request(&ticket, &pair) {
         if let Some(twin) = pair.twin {
             twin.paired();
         }
@@ -203,6 +205,7 @@ async fn copy(lane: &Rc<Lane>, job: &mut Job, passing: Capture) -> Result<Box<Pa
     let clock = &lane.settings.write_clock;
     Ok(Box::new(Pair {
         raced: job.since.is_some_and(|since| clock.raced(since)),
+        self_check: false,
         head: mem::take(&mut job.head),
         request_body,
         reference: Side {
@@ -293,6 +296,7 @@ async fn copy_with_ids(
     let clock = &lane.settings.write_clock;
     Ok(Box::new(Pair {
         raced: job.since.is_some_and(|since| clock.raced(since)),
+        self_check: false,
         head: mem::take(&mut job.head),
         request_body,
         reference,
@@ -352,6 +356,7 @@ async fn probe(lane: &Rc<Lane>, write: &Job) -> Result<Box<Pair>, Reason> {
     write.ticket.paced(pace);
     Ok(Box::new(Pair {
         raced: lane.settings.write_clock.raced(since),
+        self_check: false,
         head,
         request_body: None,
         reference,

@@ -253,7 +253,9 @@ fn settings(
         None if config.noise.is_on() => sampled.map(|share| (Arc::clone(&legacy), share)),
         None => None,
     };
+    let self_check = config.self_check.share * 100.0;
     Ok(Settings {
+        self_check: Share::from_percent(self_check).unwrap_or(Share::NONE),
         pseudonym,
         request_via,
         answer_via: HeaderValue::from_static("1.1 shadow-proxy"),

@@ -14,6 +14,9 @@ impl Share {
     /// Everyone.
     pub const ALL: Self = Self(10_000);
 
+    /// Nobody.
+    pub const NONE: Self = Self(0);
+
     /// Returns `None` outside `0.0..=100.0`.
     pub fn from_percent(percent: f64) -> Option<Self> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked: 0 to 10,000

@@ -31,6 +31,8 @@ pub(crate) struct Side {
 pub(crate) struct Pair {
     /// Whether a write was under way while this read was.
     pub(crate) raced: bool,
+    /// Whether the verifier is to check itself with a copy of it.
+    pub(crate) self_check: bool,
     pub(crate) head: Head,
     /// The request's body, if it has one.
     pub(crate) request_body: Option<Chunks>,

@@ -32,6 +32,7 @@ pub mod relation;
 pub mod report;
 pub mod rules;
 pub mod schema;
+pub mod self_check;
 pub mod severity;
 pub mod stats;
 pub mod verdict;

@@ -14,6 +14,7 @@ mod noise;
 mod own_ids;
 mod recovery;
 mod secrets;
+mod self_check;
 mod shadow;
 mod smuggling;
 mod stopping;

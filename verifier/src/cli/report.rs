@@ -10,6 +10,7 @@ use super::output::OutputArgs;
 use crate::confidence::ConfidenceConfig;
 use crate::evidence::store;
 use crate::report::live::{self, Known, LiveReport};
+use crate::self_check::SelfCheckConfig;
 
 /// Show what the evidence of live traffic says.
 ///
@@ -30,6 +31,9 @@ pub struct ReportArgs {
     /// Share of wrong verdicts that is accepted.
     #[arg(long, value_name = "SHARE", default_value_t = ConfidenceConfig::default().alpha)]
     alpha: f64,
+    /// Least share of injected faults that must be found for anything to be proven.
+    #[arg(long, value_name = "SHARE", default_value_t = SelfCheckConfig::default().min_recall)]
+    min_recall: f64,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -47,6 +51,13 @@ impl ReportArgs {
         if let Some((key, range)) = confidence.fault() {
             bail!("--{}: must be {range}", key.trim_end_matches("_percent"));
         }
+        let self_check = SelfCheckConfig {
+            min_recall: self.min_recall,
+            ..SelfCheckConfig::default()
+        };
+        if let Some((key, range)) = self_check.fault() {
+            bail!("--{}: must be {range}", key.replace('_', "-"));
+        }
         let evidence = store::read(&self.evidence)?;
         let known = match self.known.read()? {
             Some(files) => {
@@ -59,6 +70,7 @@ impl ReportArgs {
             path: self.evidence,
             evidence,
             confidence,
+            self_check,
             known,
         };
         self.output.write_forms(

@@ -36,6 +36,15 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// What may be said where the verifier's check of itself fell short: nothing is proven then.
+    #[must_use]
+    pub fn unless_short(self, short: bool) -> Self {
+        match self {
+            Self::Proven if short => Self::NotYet,
+            other => other,
+        }
+    }
+
     /// The word of the reports.
     pub const fn text(self) -> &'static str {
         match self {

@@ -28,6 +28,7 @@ pub use writes::{
 use crate::catalogue::{Catalogue, CatalogueError};
 pub use crate::confidence::ConfidenceConfig;
 use crate::gate::config::{GateConfig, GateFault};
+pub use crate::self_check::SelfCheckConfig;
 use crate::yaml::Fault;
 
 /// Where the proxy listens unless an address is named: on loopback only.
@@ -70,6 +71,8 @@ pub struct Config {
     pub noise: NoiseConfig,
     /// What is to be proved of every endpoint, and how surely.
     pub confidence: ConfidenceConfig,
+    /// How often the verifier checks itself, and what it must find.
+    pub self_check: SelfCheckConfig,
     /// TLS on the client's side.
     pub tls: Option<TlsConfig>,
     /// The admin port's protection.
@@ -103,6 +106,7 @@ impl Default for Config {
             writes: WritesConfig::default(),
             noise: NoiseConfig::default(),
             confidence: ConfidenceConfig::default(),
+            self_check: SelfCheckConfig::default(),
             tls: None,
             admin_token_file: None,
             drain_ms: 12_000,
@@ -181,6 +185,14 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// A self-check that cannot be made.
+    #[error("self_check.{key}: must be {range}")]
+    SelfCheck {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
     /// Something that cannot be proved.
     #[error("confidence.{key}: must be {range}")]
     Confidence {
@@ -219,6 +231,7 @@ impl ConfigError {
             Self::Range { key, .. } => Some((*key).to_owned()),
             Self::Sentinel { .. } => Some("writes.sentinel".to_owned()),
             Self::Confidence { key, .. } => Some(format!("confidence.{key}")),
+            Self::SelfCheck { key, .. } => Some(format!("self_check.{key}")),
             Self::VersionEndpoint { .. } => Some("evidence.version_endpoint".to_owned()),
             Self::Gate(fault) => Some(format!("gate.{}", fault.key)),
             Self::Writes(fault) => Some(fault.place().to_owned()),
@@ -307,6 +320,9 @@ impl Config {
         self.noise.check()?;
         if let Some((key, range)) = self.confidence.fault() {
             return Err(ConfigError::Confidence { key, range });
+        }
+        if let Some((key, range)) = self.self_check.fault() {
+            return Err(ConfigError::SelfCheck { key, range });
         }
         self.writes.check()?;
         if let Some(gate) = &self.gate {
@@ -447,6 +463,8 @@ mod tests {
             ("writes: {default: mirror}", "writes.default"),
             ("client: {max_fields: 200}", "client.max_fields"),
             ("confidence: {alpha: 0}", "confidence.alpha"),
+            ("self_check: {share: 2}", "self_check.share"),
+            ("self_check: {min_recall: 1}", "self_check.min_recall"),
         ] {
             let config: Config = serde_saphyr::from_str(yaml).expect("well formed");
             let error = config.check().expect_err("out of range").to_string();

@@ -193,6 +193,7 @@ impl EndpointTally {
         self.candidate_latency.merge(&other.candidate_latency);
         self.paces.merge(&other.paces);
         self.uses.merge(&other.uses);
+        self.self_check.merge(&other.self_check);
     }
 }
 

@@ -12,6 +12,7 @@ use super::noise::{Decisions, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
 use super::usage::Uses;
+use crate::self_check::SelfCheckCounts;
 use crate::severity::Severity;
 use crate::verdict::Kind;
 
@@ -199,6 +200,9 @@ pub struct EndpointTally {
     /// How clients use it.
     #[serde(skip_serializing_if = "Uses::is_empty")]
     pub uses: Uses,
+    /// Faults that were put into copies of core's answers, to see whether they are found.
+    #[serde(skip_serializing_if = "SelfCheckCounts::is_empty")]
+    pub self_check: SelfCheckCounts,
 }
 
 impl EndpointTally {

@@ -106,7 +106,10 @@ fn collect(events: &[&Event]) -> Ledger {
         tally.sent += 1;
         if verdict.is_match() {
             tally.equal += 1;
+            tally.self_check.found += 1;
         } else {
+            tally.self_check.blind += 1;
+            tally.self_check.missed += 2;
             tally.different += 1;
         }
         tally

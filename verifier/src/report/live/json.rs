@@ -51,6 +51,7 @@ fn value(report: &LiveReport) -> Value {
         },
         "confidence": report.whole().value(&report.confidence),
         "latency": all.assessment.value(&all.legacy, &all.core, &report.confidence),
+        "self_check": report.self_check_counts().value(),
         "causes": causes::values(report),
         "findings": findings,
         "noise": noise(report, Decision::Noise),
@@ -85,6 +86,7 @@ fn endpoints(report: &LiveReport) -> Vec<Value> {
             "paired": tally.paired,
             "not_paired": tally.not_paired,
             "confidence": line.assessment.value(report.span()),
+            "self_check": tally.self_check.value(),
             "replay": line.replay.map(|replay| json!({
                 "cases": replay.cases.iter().map(|(case, _)| case).collect::<Vec<_>>(),
                 "with_golden": replay.goldens(),

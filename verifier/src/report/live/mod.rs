@@ -24,6 +24,7 @@ use crate::evidence::pace::Paces;
 use crate::evidence::record::{
     EndpointRecord, EndpointTally, Evidence, Group, Histogram, Run, Sample,
 };
+use crate::self_check::{SelfCheckConfig, SelfCheckCounts};
 use crate::severity::Severity;
 
 pub use curl::{Side, curl};
@@ -53,6 +54,8 @@ pub struct LiveReport {
     pub evidence: Evidence,
     /// What is to be proved.
     pub confidence: ConfidenceConfig,
+    /// What the verifier's check of itself must show.
+    pub self_check: SelfCheckConfig,
     /// What the catalogue says of the endpoints, where one was named.
     pub known: Known,
 }
@@ -155,6 +158,7 @@ impl LiveReport {
     pub fn endpoints(&self) -> Vec<EndpointLine<'_>> {
         let live = self.is_live();
         let decisions = self.decisions();
+        let all_short = self.self_check.is_short(&self.self_check_counts());
         let seen = self.evidence.ledger.endpoints.iter();
         let lines = seen.chain(self.known.unseen()).map(|(name, record)| {
             let tally = &record.tally;
@@ -170,6 +174,9 @@ impl LiveReport {
             let excused = counts.noise.saturating_add(counts.undecided);
             let different = tally.different.saturating_sub(excused);
             let demand = &self.confidence;
+            let mut assessment = assess(tally.compared(), different, counts.undecided, demand);
+            let short = all_short || self.self_check.is_short(&tally.self_check);
+            assessment.standing = assessment.standing.unless_short(short);
             EndpointLine {
                 name,
                 record,
@@ -178,7 +185,7 @@ impl LiveReport {
                 different,
                 skipped,
                 lost,
-                assessment: assess(tally.compared(), different, counts.undecided, demand),
+                assessment,
                 latency: LatencyAssessment::of(
                     tally.paces,
                     &tally.reference_latency,
@@ -216,6 +223,15 @@ impl LiveReport {
             core,
             assessment,
         }
+    }
+
+    /// What became of the faults that were injected, at all endpoints together.
+    pub fn self_check_counts(&self) -> SelfCheckCounts {
+        let mut all = SelfCheckCounts::default();
+        for record in self.evidence.ledger.endpoints.values() {
+            all.merge(&record.tally.self_check);
+        }
+        all
     }
 
     /// What is noise, from the counts as they are.
@@ -330,6 +346,12 @@ impl LiveReport {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let ledger = &self.evidence.ledger;
+        let all = self.self_check_counts();
+        warnings.extend(self.self_check.warning(&all, None));
+        for (name, record) in &ledger.endpoints {
+            let counts = &record.tally.self_check;
+            warnings.extend(self.self_check.warning(counts, Some(name)));
+        }
         let beyond = ledger.beyond_groups();
         if beyond > 0 {
             warnings.push(format!(

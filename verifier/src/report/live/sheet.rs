@@ -27,6 +27,7 @@ pub fn sheet(report: &LiveReport) -> Sheet {
             .into_iter()
             .chain(whole_counts(report))
             .map(|(name, count)| (name, count.to_string()))
+            .chain([("self-check", report.self_check_counts().words())])
             .collect(),
         facts: report.evidence.runs.values().map(run_line).collect(),
         gaps: report.gaps(),

@@ -59,6 +59,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             printable(text)
         )?;
     }
+    writeln!(out, "Self-check: {}", report.self_check_counts().words())?;
     let style = match report.exit() {
         Exit::Green => Style::new().green(),
         Exit::Differences => Style::new().red(),
