@@ -178,7 +178,7 @@ fn sequential_fires(rate: f64, seed: u64, windows: u64) -> bool {
 }
 
 #[test]
-fn s3_a_limit_in_windows_fires_at_a_sound_core_and_the_sequential_test_does_not() {
+fn s03_a_limit_in_windows_fires_at_a_sound_core_and_the_sequential_test_does_not() {
     const SEEDS: u64 = 200;
     let share = |fires: &dyn Fn(u64) -> bool| {
         (1..=SEEDS).filter(|seed| fires(*seed)).count() as f64 / SEEDS as f64
