@@ -314,6 +314,9 @@ impl Gate {
                 before: self.standing().route,
                 after: self.standing().route,
             })?;
+            self.write(Entry::Aside {
+                aside: Some(Aside::Drift { reason }),
+            })?;
             self.observe_anew();
         }
         Ok(())
