@@ -84,8 +84,10 @@ pub fn is_made(act: Act, before: Route, reading: &Reading) -> bool {
             .is_none_or(|legacy| legacy.wanted == replicas),
         Act::RemoveLegacy { .. } => reading.legacy.is_none_or(|legacy| legacy.wanted == 0),
         Act::RemoveCanary => !reading.canary && Route::of(reading).same(before.after(act)),
-        Act::SetWeight { .. } | Act::SwitchMain { .. } => {
-            Route::of(reading).same(before.after(act))
+        Act::SetWeight { .. } => Route::of(reading).same(before.after(act)),
+        // With the main route at core a split leads nobody elsewhere, and some routers have none then.
+        Act::SwitchMain { to } => {
+            reading.main == to && Route::of(reading).exposure() == before.after(act).exposure()
         }
     }
 }

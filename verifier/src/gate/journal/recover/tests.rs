@@ -228,3 +228,22 @@ fn a_change_is_made_when_the_router_shows_it() {
         assert_eq!(is_made(act, before, &shown), made, "{act}");
     }
 }
+
+#[test]
+fn a_switch_is_made_whether_the_router_keeps_the_split_or_has_none_then() {
+    let before = route(100, Side::Legacy);
+    let act = Act::SwitchMain { to: Side::Core };
+    for (weight, main, made) in [
+        (100, Side::Core, true),
+        (0, Side::Core, true),
+        (100, Side::Legacy, false),
+        (0, Side::Legacy, false),
+    ] {
+        let shown = reading(route(weight, main), "1", None);
+        assert_eq!(is_made(act, before, &shown), made, "{weight} {main}");
+    }
+    // Back at legacy the split counts.
+    let back = Act::SwitchMain { to: Side::Legacy };
+    let shown = reading(route(30, Side::Legacy), "1", None);
+    assert!(!is_made(back, route(0, Side::Core), &shown));
+}
