@@ -280,3 +280,52 @@ fn going_back_needs_neither_catalogue_nor_evidence() {
     let (_, status) = cut_over.run(&["status"]);
     assert_eq!(status["state"], "ROLLED_BACK");
 }
+
+/// The words of `text` after `gate judge` in one of the examples, as the example's tool would run them.
+fn words_of_example(text: &str) -> Vec<String> {
+    let line = text
+        .lines()
+        .find(|line| line.contains("--config"))
+        .expect("the example judges");
+    let words = line.split_once("judge").expect("it was found").1;
+    words
+        .split([' ', ',', '[', ']', '"'])
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_examples_for_argo_and_flagger_judge_by_what_the_program_does() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gate");
+    for name in ["argo-analysis.yaml", "flagger-webhook.yaml"] {
+        let text = fs::read_to_string(home.join(name)).expect("the example");
+        let cut_over = CutOver::new(CONFIG);
+        let config = cut_over.config().display().to_string();
+        let words: Vec<String> = words_of_example(&text)
+            .into_iter()
+            .map(|word| match word.as_str() {
+                "/cutover/cutover.yaml" => config.clone(),
+                "{{args.core-digest}}" | "$CORE_DIGEST" => format!("sha256:{}", "a".repeat(64)),
+                _ => word,
+            })
+            .collect();
+        assert!(
+            words.len() >= 4 && !words.iter().any(|word| word.contains(['$', '{'])),
+            "{name}: {words:?}"
+        );
+        let output = verifier()
+            .args(["gate", "judge"])
+            .args(&words)
+            .output()
+            .expect("the program runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            output.status.code(),
+            Some(4),
+            "{name}: nothing is proved, so it holds: {told}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(told.contains("replay.present"), "{name}: {told}");
+    }
+}

@@ -190,6 +190,7 @@ fn evidence(build: &str) -> EvidenceRecord {
     EvidenceRecord {
         kind: EvidenceKind::Replay,
         core: vec![build.to_owned()],
+        legacy: Vec::new(),
         catalogue: String::new(),
         goldens: None,
         file: None,

@@ -43,6 +43,9 @@ pub struct Evidence {
     pub broken_records: u64,
 }
 
+/// Between the builds that one run names; no version holds a space.
+pub const AND: &str = " and ";
+
 /// One life of one proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {

@@ -18,9 +18,7 @@ use super::span::Span;
 use super::state::State;
 use super::weight::Weight;
 use crate::jwt::cell::Side;
-use crate::stats::{
-    comparisons_needed, ln_e_certify, ln_e_two_sided, ln_threshold, theil_sen_slope,
-};
+use crate::stats::{comparisons_needed, ln_e_certify, ln_threshold, theil_sen_slope};
 
 /// What people must have done before core serves anyone.
 pub const ATTESTATIONS: [&str; 2] = ["backup_restored", "legacy_reads_core_writes"];
@@ -625,27 +623,29 @@ fn climbing(seen: &Seen<'_>, config: &GateConfig, weight: Weight, all: &mut Vec<
     }
 }
 
-/// `share`: core gets what the router was told to give it.
+/// `share`: core gets what the router was told to give it. A wrong share holds first; it leads back only
+/// once it lasted as long as a change may take, in counts of their own.
 fn share(seen: &Seen<'_>, config: &GateConfig, weight: Weight) -> CriterionResult {
     let observation = seen.observation;
     let (core, legacy) = (observation.core.requests, observation.legacy.requests);
     let all = core + legacy;
-    let wrong = if weight == Weight::ALL {
-        core == 0 && legacy > 0
-    } else {
-        // May be asked at every look: Ville's bound at 1 in 1000.
-        ln_e_two_sided(all, core, weight.share(), 0.5, 0.5) >= 1000_f64.ln()
-    };
-    let late = seen.now.since(observation.since)
-        > config.settle.duration() + config.effect_within.duration();
-    let (verdict, weighs) = if observation.share_shown && !wrong {
-        (Verdict::Pass, Weighs::Step)
-    } else if wrong && late && !observation.share_shown {
-        (Verdict::Fail, Weighs::Harm)
-    } else if wrong {
-        (Verdict::Error, Weighs::Step)
-    } else {
-        (Verdict::Insufficient, Weighs::Step)
+    let limit = config.effect_within;
+    let told = format!("core answered {core} of {all} requests, {weight} are set");
+    let (verdict, weighs, why) = match observation.share.wrong_for(seen.now) {
+        Some((wrong, true)) if wrong >= limit.duration() => (
+            Verdict::Fail,
+            Weighs::Harm,
+            format!("{told}; wrong for longer than {limit}"),
+        ),
+        Some((wrong, _)) => {
+            let wrong = Span::from_secs(wrong.as_secs());
+            let why = format!(
+                "{told}; wrong for {wrong}, traffic goes back if it still is after {limit}"
+            );
+            (Verdict::Error, Weighs::Step, why)
+        }
+        None if observation.share.is_shown() => (Verdict::Pass, Weighs::Step, told),
+        None => (Verdict::Insufficient, Weighs::Step, told),
     };
     let value = core as f64 / all.max(1) as f64;
     from(
@@ -654,8 +654,11 @@ fn share(seen: &Seen<'_>, config: &GateConfig, weight: Weight) -> CriterionResul
     )
     .value(value, all)
     .limit(weight.share())
-    .why(format!("core answered {core} of {all} requests, {weight} are set"))
-    .help("look at the router: session affinity, other routes to legacy, a controller that does not follow")
+    .why(why)
+    .help(
+        "look at the router: session affinity, other routes to legacy, a controller that does not follow; \
+         and at the counts: health checks and scrapes are no traffic",
+    )
 }
 
 /// A rate that must be proved to be below `limit`.

@@ -697,6 +697,16 @@ impl GateConfig {
                 }
             }
         }
+        if let Some(prometheus) = &self.signals.prometheus
+            && ["_sum", "_count", "_bucket", "_avg", "_mean"]
+                .iter()
+                .any(|end| prometheus.duration.ends_with(end))
+        {
+            return fault(
+                "signals.prometheus.duration",
+                "must be the histogram's name without `_bucket`: a mean says nothing of the slowest",
+            );
+        }
         let empty = |command: &[String]| command.first().is_none_or(String::is_empty);
         match &self.router {
             Some(RouterConfig::Exec(exec)) if empty(&exec.command) => {

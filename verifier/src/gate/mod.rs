@@ -23,6 +23,7 @@ pub mod policy;
 pub mod proof;
 pub mod record;
 pub mod run;
+pub mod share;
 pub mod signal;
 pub mod span;
 pub mod state;

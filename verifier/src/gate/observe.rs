@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{RateAlarm, SplitAlarm};
 use super::clock::Moment;
 use super::config::GateConfig;
+use super::share::ShareWatch;
 use super::signal::{Counts, Memory, Probed, Sight, Sighting, Trouble};
 use crate::jwt::cell::Side;
 use crate::stats::binomial_interval;
@@ -83,6 +84,9 @@ pub struct Kept {
     pub alarms: Alarms,
     /// Whether core's share was once as it should be.
     pub share_shown: bool,
+    /// When it was found otherwise, if it is.
+    #[serde(default)]
+    pub share_wrong_ms: Option<i64>,
 }
 
 /// What was seen since core's share changed last.
@@ -104,8 +108,8 @@ pub struct Observation {
     pub known: Moment,
     /// When core was last found silent while legacy talks.
     pub silent_since: Option<Moment>,
-    /// Whether core's share of the traffic was once as it should be.
-    pub share_shown: bool,
+    /// Core's share of the traffic.
+    pub share: ShareWatch,
     /// Journeys by name.
     pub probes: BTreeMap<String, ProbeState>,
     /// What runs as core, if a source says so.
@@ -132,7 +136,7 @@ impl Observation {
             last: BTreeMap::new(),
             known: now,
             silent_since: None,
-            share_shown: false,
+            share: ShareWatch::default(),
             probes: BTreeMap::new(),
             identity: None,
             memory: None,
@@ -152,7 +156,8 @@ impl Observation {
             core: self.core.clone(),
             legacy: self.legacy.clone(),
             alarms: self.alarms.clone(),
-            share_shown: self.share_shown,
+            share_shown: self.share.was_shown(),
+            share_wrong_ms: self.share.wrong_since().map(wall),
         }
     }
 
@@ -170,7 +175,7 @@ impl Observation {
         observation.settled = kept.settled_ms.map(then);
         observation.core = kept.core;
         observation.legacy = kept.legacy;
-        observation.share_shown = kept.share_shown;
+        observation.share = ShareWatch::go_on(kept.share_shown, kept.share_wrong_ms.map(then));
         observation
     }
 
@@ -317,15 +322,7 @@ impl Observation {
         } else if core.requests > 0 {
             self.silent_since = None;
         }
-        let (core, legacy) = (self.core.requests, self.legacy.requests);
-        let all = core + legacy;
-        let within = binomial_interval(all, share, 0.001);
-        let tells = within.lower > 0 && (within.upper < all || share >= 1.0);
-        if share >= 1.0 {
-            self.share_shown |= core > 0 && legacy == 0;
-        } else if tells {
-            self.share_shown |= (within.lower..=within.upper).contains(&core);
-        }
+        self.share.add(core.requests, legacy.requests, share, now);
     }
 
     /// Time on the present share that counts.

@@ -36,6 +36,9 @@ pub struct EvidenceRecord {
     pub kind: EvidenceKind,
     /// Every identity of core that it speaks of: image digests, builds.
     pub core: Vec<String>,
+    /// Builds of legacy that core was held against, where legacy tells them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legacy: Vec<String>,
     /// SHA-256 of the catalogue: endpoints, cases, masks and rules.
     pub catalogue: String,
     /// SHA-256 over all golden files, where there are any.

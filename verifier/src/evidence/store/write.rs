@@ -12,7 +12,7 @@ use super::{
 };
 use crate::evidence::collect::{Changes, Collector};
 use crate::evidence::noise::{NoiseChanges, Paired};
-use crate::evidence::record::{EndpointTally, Evidence, Group, Ledger, Run};
+use crate::evidence::record::{AND, EndpointTally, Evidence, Group, Ledger, Run};
 use crate::evidence::redact::{Redactor, hex};
 use crate::evidence::{Flushed, Judged, Recorder, key_file};
 use crate::ids::Aligned;
@@ -525,8 +525,6 @@ fn words(error: &StoreError) -> String {
     }
 }
 
-/// Between the builds of one run; no version holds a space.
-const AND: &str = " and ";
 /// Most builds that are named; a service that changes more often than that makes its version up.
 const MAX_VERSIONS: usize = 4;
 

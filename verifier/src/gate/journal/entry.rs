@@ -329,7 +329,9 @@ impl Standing {
                     self.under_way = None;
                 }
             }
-            Entry::Moved { to, after, .. } => {
+            Entry::Moved {
+                from, to, after, ..
+            } => {
                 if *to == State::RolledBack {
                     let core = self.evidence.iter().flat_map(|record| record.core.clone());
                     self.rolled_back.extend(core);
@@ -341,7 +343,10 @@ impl Standing {
                 self.route = *after;
                 self.open = None;
                 self.under_way = None;
-                self.aside = None;
+                // What was put back by force leaves the drift for a person to judge.
+                if from != to {
+                    self.aside = None;
+                }
             }
             Entry::Aside { aside } => self.aside.clone_from(aside),
             Entry::Adopted { route, state } => {

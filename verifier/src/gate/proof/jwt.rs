@@ -175,6 +175,7 @@ pub fn judge(named: &Named<JwtFile>, context: &Context<'_>) -> Proof {
     let record = EvidenceRecord {
         kind: KIND,
         core: names,
+        legacy: Vec::new(),
         catalogue: report.catalogue.sha256.clone(),
         goldens: None,
         file: Some(named.sha256.clone()),

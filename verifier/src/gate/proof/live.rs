@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::replay::Green;
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running, waiver};
-use crate::evidence::record::Evidence;
+use crate::evidence::record::{AND, Evidence};
 use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::report::live::LiveReport;
@@ -58,6 +58,14 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         .map(|run| run.catalogue_sha256.as_deref().unwrap_or("none"))
         .collect();
     criteria.push(of_catalogue(KIND, source, &hashes, context));
+
+    let legacy: BTreeSet<String> = runs
+        .iter()
+        .filter_map(|run| run.legacy_version.as_deref())
+        .flat_map(|builds| builds.split(AND))
+        .map(str::to_owned)
+        .collect();
+    criteria.extend(of_one_legacy(source, &legacy));
 
     let broken = evidence.broken_records;
     let cut_off = runs.iter().filter(|run| run.cut_off).count() as u64;
@@ -197,6 +205,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
     let record = EvidenceRecord {
         kind: KIND,
         core,
+        legacy: legacy.into_iter().collect(),
         catalogue: context
             .catalogue
             .map(|catalogue| catalogue.sha256.clone())
@@ -224,6 +233,27 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         proof.record = Some(record.sealed());
     }
     proof
+}
+
+/// `live.legacy`: what equals one build of legacy may differ from the next. Nothing where legacy tells no
+/// build: then nothing can be said.
+fn of_one_legacy(source: &str, legacy: &BTreeSet<String>) -> Option<CriterionResult> {
+    let names: Vec<&str> = legacy.iter().map(String::as_str).collect();
+    let names = names.join(", ");
+    let fault = (legacy.len() > 1).then(|| {
+        (
+            format!("compared with several builds of legacy: {names}"),
+            "begin a new evidence file with each build of legacy".to_owned(),
+        )
+    });
+    (!legacy.is_empty()).then(|| {
+        binding(
+            "live.legacy".to_owned(),
+            source,
+            fault,
+            format!("compared with legacy's build {names}"),
+        )
+    })
 }
 
 /// A mismatch rate that must be proved to be below `limit`.

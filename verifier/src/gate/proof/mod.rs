@@ -285,4 +285,6 @@ fn waiver<'c>(endpoint: &str, context: &Context<'c>) -> Option<&'c WaiverConfig>
 }
 
 #[cfg(test)]
+pub(in crate::gate) mod samples;
+#[cfg(test)]
 mod tests;

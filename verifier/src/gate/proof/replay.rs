@@ -227,6 +227,7 @@ pub fn judge(reports: &[Named<ReplayReport>], context: &Context<'_>) -> (Proof, 
     let record = EvidenceRecord {
         kind: KIND,
         core: names,
+        legacy: Vec::new(),
         catalogue: context
             .catalogue
             .map(|catalogue| catalogue.sha256.clone())

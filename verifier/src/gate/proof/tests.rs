@@ -1,50 +1,13 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::replay::{Green, Named};
+use super::samples::{
+    BUILD, ENOUGH, NOW, catalogue, evidence, jwt_report, replay_report, running, today,
+};
 use super::*;
-use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Ledger, Run, Shape};
+use crate::evidence::record::{Evidence, Run};
 use crate::gate::config::WaiverConfig;
 use crate::gate::span::Day;
-
-const NOW: i64 = 1_771_588_800_000;
-const BUILD: &str = "build-1";
-
-const CATALOGUE: &str = "
-endpoints:
-  - id: list
-    method: GET
-    path: /rooms
-    description: All rooms
-    expected_status: 200
-  - id: create
-    method: POST
-    path: /rooms
-    description: A new room
-    expected_status: 201
-  - id: silent
-    method: DELETE
-    path: /rooms/1
-    description: No room
-    expected_status: 204
-journeys:
-  - { id: room, cases: [create, list] }
-";
-
-fn today() -> Date {
-    jiff::civil::date(2026, 2, 20)
-}
-
-fn catalogue() -> Catalogue {
-    Catalogue::parse(Path::new("catalogue.yaml"), CATALOGUE, today()).expect("a catalogue")
-}
-
-fn running() -> Running {
-    let mut running = Running::default();
-    running.add("router", [BUILD.to_owned()]);
-    running
-}
 
 /// Judges with everything as it should be but what `change` does to the configuration.
 fn with<T>(change: impl FnOnce(&mut GateConfig), judge: impl FnOnce(&Context<'_>) -> T) -> T {
@@ -63,21 +26,7 @@ fn with<T>(change: impl FnOnce(&mut GateConfig), judge: impl FnOnce(&Context<'_>
 }
 
 fn report(change: impl FnOnce(&mut Value)) -> Named<replay::ReplayReport> {
-    let case = |endpoint: &str, method: &str| json!({"endpoint": endpoint, "case": endpoint, "method": method, "state": "equal"});
-    let mut value = json!({
-        "schema": "verifier-report/1",
-        "command": "replay",
-        "tool_version": "1",
-        "catalogue": {"sha256": catalogue().sha256},
-        "core": {"digest": null, "build": BUILD},
-        "goldens_sha256": "g",
-        "started": "2026-02-20T11:00:00Z",
-        "duration_ms": 1000.0,
-        "exit_code": 0,
-        "totals": {"cases": 3, "equal": 3, "different": 0, "findings": 0},
-        "cases": [case("list", "GET"), case("create", "POST"), case("silent", "DELETE")],
-        "goldens_not_from_legacy": [],
-    });
+    let mut value = replay_report();
     change(&mut value);
     Named {
         source: "replay.json".to_owned(),
@@ -263,52 +212,6 @@ fn a_green_report_does_not_undo_a_red_one_and_less_than_before_is_told() {
     assert_eq!(failing(&proof), [("replay.whole".to_owned(), "FAIL")]);
 }
 
-fn evidence(counts: &[(&str, u64, u64)], change: impl FnOnce(&mut Evidence)) -> Evidence {
-    let endpoints = counts.iter().map(|(name, n, k)| {
-        let tally = EndpointTally {
-            sent: *n,
-            equal: n - k,
-            different: *k,
-            ..EndpointTally::default()
-        };
-        let record = EndpointRecord {
-            tally,
-            ..EndpointRecord::default()
-        };
-        ((*name).to_owned(), record)
-    });
-    let shape = Shape {
-        endpoint: "list".to_owned(),
-        method: "GET".to_owned(),
-        query: Vec::new(),
-        auth: None,
-        media: None,
-        body: Vec::new(),
-    };
-    let run = Run {
-        id: "r".to_owned(),
-        core_version: Some(BUILD.to_owned()),
-        catalogue_sha256: Some(catalogue().sha256),
-        started_ms: NOW - 3_600_000,
-        written_ms: NOW - 1_000,
-        ended_ms: Some(NOW - 1_000),
-        ..Run::default()
-    };
-    let mut evidence = Evidence {
-        runs: [("r".to_owned(), run)].into(),
-        ledger: Ledger {
-            endpoints: endpoints.collect(),
-            shapes: [("s".to_owned(), shape)].into(),
-            ..Ledger::default()
-        },
-        ..Evidence::default()
-    };
-    change(&mut evidence);
-    evidence
-}
-
-const ENOUGH: [(&str, u64, u64); 3] = [("list", 3_000, 0), ("create", 600, 0), ("silent", 600, 0)];
-
 fn compared(evidence: Evidence, green: &Green, change: impl FnOnce(&mut GateConfig)) -> Proof {
     with(change, |context| {
         live::judge("live.db", evidence, green, context)
@@ -316,7 +219,7 @@ fn compared(evidence: Evidence, green: &Green, change: impl FnOnce(&mut GateConf
 }
 
 #[test]
-fn s1_evidence_is_a_count_for_each_endpoint_and_never_a_tick() {
+fn s01_evidence_is_a_count_for_each_endpoint_and_never_a_tick() {
     let none = Green::default();
     let proof = compared(evidence(&ENOUGH, |_| {}), &none, |_| {});
     assert_eq!(failing(&proof), []);
@@ -351,7 +254,7 @@ fn each_way_live_evidence_can_mislead_is_told_by_its_own_name() {
     fn run(evidence: &mut Evidence) -> &mut Run {
         evidence.runs.get_mut("r").expect("a run")
     }
-    let cases: [(&str, Spoil, &str, &str); 9] = [
+    let cases: [(&str, Spoil, &str, &str); 10] = [
         (
             "another build",
             |evidence| run(evidence).core_version = Some("build-0".to_owned()),
@@ -386,6 +289,12 @@ fn each_way_live_evidence_can_mislead_is_told_by_its_own_name() {
             "another catalogue",
             |evidence| run(evidence).catalogue_sha256 = None,
             "live.catalogue",
+            "FAIL",
+        ),
+        (
+            "two builds of legacy",
+            |evidence| run(evidence).legacy_version = Some("1.0 and 1.1".to_owned()),
+            "live.legacy",
             "FAIL",
         ),
         (
@@ -505,23 +414,7 @@ fn a_repeated_attempt_needs_more_than_the_first() {
 }
 
 fn tokens(change: impl FnOnce(&mut Value)) -> Named<jwt::JwtFile> {
-    let cells: Vec<Value> = crate::jwt::cell::Check::ALL
-        .iter()
-        .map(|check| json!({"name": check.name(), "check": check.name(), "verdict": "holds"}))
-        .collect();
-    let mut value = json!({
-        "schema": "verifier-jwt/1",
-        "tool_version": "1",
-        "catalogue": {"sha256": catalogue().sha256},
-        "core_identity": {"build": BUILD},
-        "started": "2026-02-20T11:00:00Z",
-        "duration_ms": 1000.0,
-        "exit_code": 0,
-        "totals": {"cells": 5, "fails": 0, "findings": 0},
-        "cells": cells,
-        "not_judged": [],
-        "waived": [],
-    });
+    let mut value = jwt_report();
     change(&mut value);
     Named {
         source: "jwt.json".to_owned(),

@@ -137,7 +137,8 @@ pub async fn look_once(
     let drift = reading
         .as_ref()
         .ok()
-        .and_then(|reading| drift(standing, reading));
+        .and_then(|reading| drift(standing, reading))
+        .or_else(|| not_settled(standing));
     let running = running(reading.as_ref().ok(), &looking.observation);
     let today = today(now);
     let proofs = asks_for_proofs(state).then(|| {
@@ -233,6 +234,17 @@ fn drift(standing: &Standing, reading: &Reading) -> Option<(String, Option<Weigh
     }
     match recover::found(standing, reading) {
         Found::Drift { reason, restore } => Some((reason, restore)),
+        _ => None,
+    }
+}
+
+/// A drift stays one until a person has said which holds, also where the router is as it was again:
+/// whoever raised core's share may do it once more.
+fn not_settled(standing: &Standing) -> Option<(String, Option<Weight>)> {
+    match &standing.aside {
+        Some(Aside::Drift { reason }) if standing.state != State::RollingBack => {
+            Some((reason.clone(), None))
+        }
         _ => None,
     }
 }

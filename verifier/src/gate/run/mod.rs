@@ -314,9 +314,6 @@ impl Gate {
                 before: self.standing().route,
                 after: self.standing().route,
             })?;
-            self.write(Entry::Aside {
-                aside: Some(Aside::Drift { reason }),
-            })?;
             self.observe_anew();
         }
         Ok(())

@@ -1,5 +1,5 @@
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,17 +9,19 @@ use crate::gate::clock::{Clock, Moment, Pending};
 use crate::gate::config::{AttestationConfig, GateConfig};
 use crate::gate::journal::entry::{Entry, Route};
 use crate::gate::journal::{Contents, DiskPen, Journal, Pen};
+use crate::gate::proof::{Context, load, samples};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::gate::run::{Gate, GateError, Look, Parts, Setup};
-use crate::gate::signal::{Ask, Counts, Probed, Sight, Sighting, Signal, Trouble, TroubleKind};
+use crate::gate::signal::{
+    Ask, Counts, Memory, Probed, Sight, Sighting, Signal, Trouble, TroubleKind,
+};
 use crate::gate::span::Day;
 use crate::gate::state::State;
 use crate::gate::weight::Weight;
 use crate::jwt::cell::Side;
 
-/// 2026-02-20, noon.
-pub(super) const START_MS: i64 = 1_771_588_800_000;
-pub(super) const BUILD: &str = "sha256:build-1";
+pub(super) const START_MS: i64 = samples::NOW;
+pub(super) use crate::gate::proof::samples::BUILD;
 
 /// Time that passes only when somebody sleeps.
 #[derive(Debug, Default)]
@@ -54,6 +56,10 @@ pub(super) struct World {
     pub(super) core_slow: f64,
     /// Core gets nothing, whatever the router says.
     pub(super) core_silent: bool,
+    /// What core gets, whatever the router says.
+    pub(super) core_share: Option<f64>,
+    /// Parts of errors that core still owes: rates come out exactly over many looks.
+    pub(super) owed: f64,
     pub(super) trouble: Option<TroubleKind>,
     pub(super) probe: Option<Result<bool, TroubleKind>>,
     pub(super) restarts: u64,
@@ -67,6 +73,8 @@ impl Default for World {
             legacy_error: 0.0,
             core_slow: 0.0,
             core_silent: false,
+            core_share: None,
+            owed: 0.0,
             trouble: None,
             probe: None,
             restarts: 0,
@@ -105,8 +113,19 @@ impl Signal for Watch {
         let core = if world.core_silent {
             0
         } else {
-            share_of(all, exposure)
+            share_of(all, world.core_share.unwrap_or(exposure))
         };
+        let due = core as f64 * world.core_error + world.owed;
+        let mut core_counts = Counts {
+            requests: core,
+            errors: 0,
+            client_errors: 0,
+            slow: vec![share_of(core, world.core_slow); 2],
+        };
+        // Whole errors only; the rest is owed.
+        let whole = (due + 1e-9).floor();
+        core_counts.errors = share_of(1, whole);
+        lock(&self.world).owed = (due - whole).max(0.0);
         let counts = |n, errors, slow| Counts {
             requests: n,
             errors: share_of(n, errors),
@@ -114,7 +133,7 @@ impl Signal for Watch {
             slow: vec![share_of(n, slow), share_of(n, slow)],
         };
         let counts = [
-            (Side::Core, counts(core, world.core_error, world.core_slow)),
+            (Side::Core, core_counts),
             (Side::Legacy, counts(all - core, world.legacy_error, 0.0)),
         ];
         let sighting = |sight| Sighting {
@@ -133,6 +152,12 @@ impl Signal for Watch {
                 sighting(Sight::Counts { side, seen })
             })
             .collect();
+        told.push(sighting(Sight::Memory {
+            seen: Ok(Memory {
+                daily_max_bytes: vec![1e8; 7],
+                limit_bytes: 1e9,
+            }),
+        }));
         if let Some(probe) = world.probe {
             told.push(sighting(Sight::Probe {
                 name: "login".to_owned(),
@@ -189,6 +214,8 @@ pub(super) struct Rig {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) clock: Arc<TestClock>,
     pub(super) config: GateConfig,
+    /// Whether evidence is in files, as before core serves, or in the journal alone.
+    files: bool,
 }
 
 pub(super) fn weight(percent: u8) -> Weight {
@@ -207,7 +234,7 @@ pub(super) fn route_in(state: State) -> Route {
             canary: true,
             main: Side::Legacy,
         },
-        State::Switched | State::Soak => Route {
+        State::Switched | State::Soak | State::Retired => Route {
             weight: Weight::NONE,
             canary: false,
             main: Side::Core,
@@ -220,6 +247,7 @@ fn record(kind: EvidenceKind) -> EvidenceRecord {
     EvidenceRecord {
         kind,
         core: vec![BUILD.to_owned()],
+        legacy: Vec::new(),
         catalogue: "c".to_owned(),
         goldens: None,
         file: None,
@@ -242,7 +270,15 @@ fn record(kind: EvidenceKind) -> EvidenceRecord {
 impl Rig {
     /// A cut-over that has reached `at`, approved as far as people must.
     pub(super) fn at(at: &str) -> Self {
-        let at = state(at);
+        Self::begin(state(at), false)
+    }
+
+    /// As [`Self::at`], with files of evidence that hold.
+    pub(super) fn with_files(at: &str) -> Self {
+        Self::begin(state(at), true)
+    }
+
+    fn begin(at: State, files: bool) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let router = DryRun::new(folder.path().join("router.json"));
         let route = route_in(at);
@@ -262,19 +298,31 @@ impl Rig {
             note: String::new(),
             days: 30,
         };
-        let config = GateConfig {
+        let mut config = GateConfig {
             contacts: [("rollback".to_owned(), "Kim".to_owned())].into(),
             attestations: crate::gate::checks::ATTESTATIONS
                 .map(|name| (name.to_owned(), attested.clone()))
                 .into(),
             ..GateConfig::default()
         };
+        if files {
+            config.evidence.replay = vec![folder.path().join("replay.json")];
+            config.evidence.jwt = Some(folder.path().join("jwt.json"));
+        }
         let rig = Self {
             folder,
             router,
             world: Arc::default(),
             clock: Arc::default(),
             config,
+            files,
+        };
+        let records = if files {
+            rig.write_files()
+        } else {
+            [EvidenceKind::Replay, EvidenceKind::Jwt, EvidenceKind::Live]
+                .map(record)
+                .to_vec()
         };
         let mut journal = rig.journal(Box::new(DiskPen));
         let mut write = |entry| journal.write(entry, START_MS).expect("a disk");
@@ -283,7 +331,11 @@ impl Rig {
             attempt: 1,
             tool: "test".to_owned(),
         });
-        let records = [EvidenceKind::Replay, EvidenceKind::Jwt, EvidenceKind::Live].map(record);
+        if at == State::Draft && files {
+            // Nothing was accepted yet.
+            drop(journal);
+            return rig;
+        }
         let evidence = crate::gate::record::hash_of(&records);
         for record in records {
             write(Entry::Evidence { record });
@@ -296,11 +348,44 @@ impl Rig {
             before: Route::START,
             after: route,
         });
-        if let Some(to) = at.next(&rig.config.ladder) {
+        let approved = match at {
+            State::Ready => Some(State::Ready),
+            _ => at.next(&rig.config.ladder),
+        };
+        if let Some(to) = approved {
             write(Entry::Approved { to, evidence });
         }
         drop(journal);
         rig
+    }
+
+    fn live(&self) -> PathBuf {
+        self.folder.path().join("live.db")
+    }
+
+    /// Writes evidence that holds; returns it as the gate accepts it.
+    fn write_files(&self) -> Vec<EvidenceRecord> {
+        let write = |name: &str, report: &serde_json::Value| {
+            std::fs::write(self.folder.path().join(name), report.to_string()).expect("a file");
+        };
+        write("replay.json", &samples::replay_report());
+        write("jwt.json", &samples::jwt_report());
+        let evidence = samples::evidence(&samples::ENOUGH, |_| {});
+        crate::evidence::store::write(&self.live(), &evidence).expect("a new file");
+        let (catalogue, running) = (samples::catalogue(), samples::running());
+        let context = Context {
+            now_ms: START_MS,
+            today: samples::today(),
+            config: &self.config,
+            catalogue: Some(&catalogue),
+            running: &running,
+            attempt: 1,
+            accepted: &[],
+        };
+        let proofs = load::all(&context, Some(&self.live()));
+        [proofs.replay, proofs.jwt, proofs.live]
+            .map(|proof| proof.record.expect("it holds"))
+            .to_vec()
     }
 
     pub(super) fn journal(&self, pen: Box<dyn Pen>) -> Journal {
@@ -330,8 +415,8 @@ impl Rig {
     pub(super) async fn open(&self, pen: Box<dyn Pen>) -> Result<Gate, GateError> {
         let setup = Setup {
             config: self.config.clone(),
-            catalogue: None,
-            live: None,
+            catalogue: self.files.then(samples::catalogue),
+            live: self.files.then(|| self.live()),
             who: "test".to_owned(),
         };
         let parts = Parts {

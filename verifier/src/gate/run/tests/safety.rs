@@ -159,6 +159,47 @@ async fn a_core_that_is_silent_while_legacy_talks_is_trouble_and_no_traffic_at_a
 }
 
 #[tokio::test]
+async fn a_share_that_is_not_as_set_holds_first_and_leads_back_only_where_it_lasts() {
+    for heals in [false, true] {
+        let rig = Rig::at("C10");
+        rig.world(|world| world.core_share = Some(0.4));
+        let mut gate = rig.gate().await;
+        let held = rig
+            .until(&mut gate, 10, |look| verdict(look, "share") == "ERROR")
+            .await;
+        assert_eq!(
+            (held.reached, held.exit()),
+            (State::Canary(weight(10)), GateExit::Infrastructure)
+        );
+        let Some(Aside::Hold { reason }) = gate.standing().aside.clone() else {
+            panic!("it says so: {:?}", gate.standing().aside);
+        };
+        assert!(reason.contains("goes back"), "{reason}");
+        let since = gate.now();
+        gate.pause().await;
+        if heals {
+            rig.world(|world| world.core_share = None);
+            rig.until(&mut gate, 80, |look| {
+                look.reached == State::Canary(weight(30))
+            })
+            .await;
+            assert_eq!(gate.standing().aside, None);
+            continue;
+        }
+        let look = rig
+            .until(&mut gate, 20, |look| look.reached == State::RolledBack)
+            .await;
+        assert_eq!(verdict(&look, "share"), "FAIL");
+        let took = gate.now().since(since);
+        assert!(
+            (Span::from_secs(120).duration()..Span::from_secs(180).duration()).contains(&took),
+            "{took:?}"
+        );
+        rolled_back(&rig);
+    }
+}
+
+#[tokio::test]
 async fn a_failing_journey_leads_back_at_the_second_look() {
     let rig = Rig::at("C10");
     let mut gate = rig.gate().await;

@@ -1,4 +1,5 @@
-//! What the gate does about the traps that a written plan walks into: `s2` … `s13`.
+//! What the gate does about the traps that a written plan walks into: `s02` … `s13`. `s01` and one more
+//! `s12` are where evidence is judged, `s10` is where there are Ingresses (`tests/it/routers`).
 
 use super::rig::{Rig, state, verdict, weight};
 use crate::gate::actuator::{Act, Replicas};
@@ -62,7 +63,7 @@ async fn a_good_core_climbs_to_the_switch() {
 }
 
 #[tokio::test]
-async fn s2_little_traffic_is_never_enough_however_long_it_was_clean() {
+async fn s02_little_traffic_is_never_enough_however_long_it_was_clean() {
     let rig = Rig::at("C10");
     rig.world(|world| world.per_second = 0.7);
     let mut gate = rig.gate().await;
@@ -90,7 +91,52 @@ async fn s2_little_traffic_is_never_enough_however_long_it_was_clean() {
 }
 
 #[tokio::test]
-async fn s4_a_tail_is_seen_although_the_mean_is_fine() {
+async fn s03_one_error_in_fifty_is_no_alarm_and_two_in_a_hundred_are_found_in_time() {
+    // Core gets 50 requests a look.
+    let with = |core_error: f64| {
+        let mut rig = Rig::at("C10");
+        rig.config.min_time = crate::gate::span::Span::from_secs(3_600);
+        rig.world(|world| {
+            world.per_second = 500.0 / 15.0;
+            world.core_error = core_error;
+            world.legacy_error = core_error;
+        });
+        rig
+    };
+    // Within the limit, one look in four shows twice the limit: a rule on windows would go back here.
+    let rig = with(0.005);
+    let mut gate = rig.gate().await;
+    let mut above = 0;
+    for _ in 0..200 {
+        let look = gate.step().await.expect("a step");
+        assert_eq!(
+            look.reached,
+            State::Canary(weight(10)),
+            "{:?}",
+            look.decision
+        );
+        let last = look
+            .criteria
+            .iter()
+            .find(|result| result.name == "core.burst");
+        above += u32::from(last.and_then(|result| result.value).unwrap_or(0.0) > 0.01);
+        gate.pause().await;
+    }
+    assert!(above >= 40, "{above} windows above the limit");
+    // Twice the limit, one error a look at most: no window of 50 tells it from chance, all together do.
+    let rig = with(0.02);
+    let mut gate = rig.gate().await;
+    let look = rig
+        .until(&mut gate, 200, |look| {
+            matches!(look.decision, Decision::RollBack { .. })
+        })
+        .await;
+    assert_eq!(verdict(&look, "core.errors"), "FAIL");
+    rolled_back(&rig);
+}
+
+#[tokio::test]
+async fn s04_a_tail_is_seen_although_the_mean_is_fine() {
     // Three in a hundred take longer than 2 s: a mean of a tenth of a second shows nothing.
     let rig = Rig::at("C30");
     rig.world(|world| world.core_slow = 0.03);
@@ -102,10 +148,19 @@ async fn s4_a_tail_is_seen_although_the_mean_is_fine() {
         .await;
     assert_eq!(verdict(&look, "core.slow"), "FAIL");
     rolled_back(&rig);
+    // What only has a mean is no source of a tail.
+    for name in ["http_request_duration_seconds_sum", "latency_mean"] {
+        let yaml = format!(
+            "signals: {{prometheus: {{url: 'http://a', core: 'a=\"b\"', legacy: 'a=\"c\"', duration: {name}}}}}"
+        );
+        let config: GateConfig = serde_saphyr::from_str(&yaml).expect("a configuration");
+        let fault = config.check().expect_err(name);
+        assert_eq!(fault.key, "signals.prometheus.duration");
+    }
 }
 
 #[test]
-fn s5_the_tail_of_a_log_is_no_evidence() {
+fn s05_the_tail_of_a_log_is_no_evidence() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("errors.log");
     std::fs::write(&log, "no errors in the last 100 lines\n").expect("a file");
@@ -128,7 +183,7 @@ fn s5_the_tail_of_a_log_is_no_evidence() {
 }
 
 #[tokio::test]
-async fn s6_after_the_switch_the_main_route_goes_back_and_not_a_weight() {
+async fn s06_after_the_switch_the_main_route_goes_back_and_not_a_weight() {
     for from in ["SWITCHED", "SOAK"] {
         let rig = Rig::at(from);
         let mut gate = rig.gate().await;
@@ -140,7 +195,7 @@ async fn s6_after_the_switch_the_main_route_goes_back_and_not_a_weight() {
 }
 
 #[tokio::test]
-async fn s7_a_rollback_also_takes_the_split_away() {
+async fn s07_a_rollback_also_takes_the_split_away() {
     let rig = Rig::at("C50");
     let mut gate = rig.gate().await;
     gate.roll_back("test").await.expect("a router");
@@ -166,7 +221,7 @@ async fn s7_a_rollback_also_takes_the_split_away() {
 }
 
 #[tokio::test]
-async fn s8_legacy_is_made_large_enough_before_traffic_goes_back() {
+async fn s08_legacy_is_made_large_enough_before_traffic_goes_back() {
     for from in ["C100", "SOAK"] {
         let rig = Rig::at(from);
         rig.edit(|reading| {
@@ -216,7 +271,7 @@ async fn s8_legacy_is_made_large_enough_before_traffic_goes_back() {
 }
 
 #[tokio::test]
-async fn s9_an_applied_manifest_is_drift_and_a_raised_share_goes_back() {
+async fn s09_an_applied_manifest_is_drift_and_a_raised_share_goes_back() {
     for (from, shows, left) in [
         ("C50", 10, 10),
         ("C10", 90, 10),
@@ -265,6 +320,30 @@ async fn s11_what_must_be_proved_is_proved_while_legacy_still_serves_beside() {
     assert_eq!(look.reached, State::Canary(weight(50)));
 }
 
+#[tokio::test]
+async fn s12_what_core_wrote_stays_after_a_rollback_so_legacy_must_read_it_before_anyone_is_served()
+{
+    for (spoil, expected, reached) in [
+        (false, "PASS", State::Ready),
+        (true, "NO_DATA", State::Shadowed),
+    ] {
+        let mut rig = Rig::with_files("SHADOWED");
+        if spoil {
+            rig.config.attestations.remove("legacy_reads_core_writes");
+        }
+        let look = rig.gate().await.step().await.expect("a step");
+        assert_eq!(
+            (
+                verdict(&look, "attested.legacy_reads_core_writes").as_str(),
+                look.reached
+            ),
+            (expected, reached),
+            "{:?}",
+            look.decision
+        );
+    }
+}
+
 #[test]
 fn s13_every_router_is_one_block_of_the_configuration() {
     for (yaml, is) in [
@@ -300,7 +379,7 @@ fn s13_every_router_is_one_block_of_the_configuration() {
 #[tokio::test]
 async fn ready_needs_people_instances_and_sight() {
     type Spoil = fn(&mut Rig);
-    let cases: [(&str, Spoil); 6] = [
+    let cases: [(&str, Spoil); 5] = [
         ("contacts", |rig| {
             rig.config
                 .contacts
@@ -309,10 +388,6 @@ async fn ready_needs_people_instances_and_sight() {
         ("contacts", |rig| rig.config.contacts.clear()),
         ("attested.backup_restored", |rig| {
             rig.config.attestations.remove("backup_restored");
-        }),
-        // s12: what core wrote stays after a rollback, so legacy must be able to read it.
-        ("attested.legacy_reads_core_writes", |rig| {
-            rig.config.attestations.remove("legacy_reads_core_writes");
         }),
         ("legacy.ready", |rig| {
             rig.edit(|reading| {
