@@ -45,11 +45,15 @@ pub fn judge(core: u64, legacy: u64, share: f64) -> Shown {
 }
 
 /// The share since the router was told. A wrong one is held first and counted afresh: routers and
-/// sessions take their time. Only what is wrong in the fresh counts too persists.
+/// sessions take their time. Only what is wrong in the fresh counts too persists. Once it was right it stays
+/// so: both sides' counts are read at different moments, and a busy second moves them apart; that somebody
+/// else moves the share is seen at the router.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ShareWatch {
-    core: u64,
-    legacy: u64,
+    /// Answers of core and of legacy.
+    all: (u64, u64),
+    /// Those since it was found wrong.
+    fresh: (u64, u64),
     shown: bool,
     wrong_since: Option<Moment>,
     persists: bool,
@@ -59,8 +63,8 @@ impl ShareWatch {
     /// One that another process began.
     pub const fn go_on(shown: bool, wrong_since: Option<Moment>) -> Self {
         Self {
-            core: 0,
-            legacy: 0,
+            all: (0, 0),
+            fresh: (0, 0),
             shown,
             wrong_since,
             persists: false,
@@ -69,24 +73,28 @@ impl ShareWatch {
 
     /// Adds the answers of one look.
     pub fn add(&mut self, core: u64, legacy: u64, share: f64, now: Moment) {
-        self.core = self.core.saturating_add(core);
-        self.legacy = self.legacy.saturating_add(legacy);
-        match judge(self.core, self.legacy, share) {
-            Shown::Unknown => self.persists = false,
-            Shown::Right => {
-                self.shown = true;
-                self.wrong_since = None;
-                self.persists = false;
-            }
-            Shown::Wrong if self.wrong_since.is_some() => self.persists = true,
-            Shown::Wrong => {
-                self.wrong_since = Some(now);
-                (self.core, self.legacy) = (0, 0);
-            }
+        if self.shown {
+            return;
+        }
+        for sum in [&mut self.all, &mut self.fresh] {
+            sum.0 = sum.0.saturating_add(core);
+            sum.1 = sum.1.saturating_add(legacy);
+        }
+        let [all, fresh] = [self.all, self.fresh].map(|(core, legacy)| judge(core, legacy, share));
+        let found = self.wrong_since.is_some();
+        if all == Shown::Right || (found && fresh == Shown::Right) {
+            self.shown = true;
+            self.wrong_since = None;
+            self.persists = false;
+        } else if found {
+            self.persists = fresh == Shown::Wrong;
+        } else if all == Shown::Wrong {
+            self.wrong_since = Some(now);
+            self.fresh = (0, 0);
         }
     }
 
-    /// Whether the share was once as it is to be, and is not known to be otherwise now.
+    /// Whether the share was once as it is to be.
     pub const fn is_shown(&self) -> bool {
         self.shown && self.wrong_since.is_none()
     }
