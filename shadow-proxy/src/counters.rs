@@ -363,8 +363,8 @@ impl Ticket {
     }
 
     /// Lets its verdict count for a use of the endpoint as well.
-    pub(crate) fn uses(&mut self, used: Option<Arc<Kind>>) {
-        self.used = used;
+    pub(crate) fn counts_for(&mut self, used: Arc<Kind>) {
+        self.used = Some(used);
     }
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {

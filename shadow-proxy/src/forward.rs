@@ -220,7 +220,7 @@ async fn answer(
             Handling::Safe
         };
         let used = uses.count(endpoint, handling, &asked, parts.status);
-        ticket.uses(Some(used));
+        ticket.counts_for(used);
     }
     let copy = match (plan.after_legacy(parts.status), head) {
         (Ok(action), Some(head)) if lane.in_flight.get() < lane.settings.shadow_per_lane => {

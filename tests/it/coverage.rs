@@ -8,7 +8,7 @@ use fixtures::web_client::{Account, End, Session, Traffic, drive};
 use serde_json::Value;
 use shadow_proxy::{Config, Proxy};
 
-use crate::harness::{committed, verifier};
+use crate::harness::{committed, proxy_before, verifier};
 
 fn coverage(files: &[&Path], more: &[&str]) -> Output {
     let mut command = verifier();
@@ -38,14 +38,7 @@ async fn live_traffic_is_held_against_the_catalogue_and_its_golden_files() {
     let legacy = start(Side::Legacy).await.expect("legacy starts");
     let core = start(Side::Core).await.expect("core starts");
     let file = folder.path().join("e.db");
-    let mut config = Config {
-        legacy: Some(legacy.url()),
-        core: Some(core.url()),
-        catalog: Some(committed().join("endpoints.yaml")),
-        listen: ([127, 0, 0, 1], 0).into(),
-        admin: ([127, 0, 0, 1], 0).into(),
-        ..Config::default()
-    };
+    let mut config = proxy_before(&legacy.url(), &core.url());
     config.evidence.file = Some(file.clone());
     config.evidence.role_claim = Some("authorities".to_owned());
     let proxy = Proxy::start(&config).expect("a good configuration");

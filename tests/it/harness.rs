@@ -6,12 +6,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use fixtures::rms::defects::DefectSet;
 use fixtures::rms::{self, Options, Running, Side};
 use jiff::ZonedDateTime;
+use shadow_proxy::Proxy;
+use shadow_proxy::counters::Tally;
 use tempfile::TempDir;
 use verifier::catalogue::Catalogue;
 use verifier::client::{ClientConfig, Target};
@@ -68,6 +70,31 @@ pub(crate) async fn legacy() -> Service {
 /// A core with these switches on.
 pub(crate) async fn core(defects: DefectSet) -> Service {
     serve(Side::Core, |options| Options { defects, ..options }).await
+}
+
+/// A proxy before the two services at these addresses, with the committed catalogue's names.
+pub(crate) fn proxy_before(legacy: &str, core: &str) -> shadow_proxy::Config {
+    shadow_proxy::Config {
+        legacy: Some(legacy.to_owned()),
+        core: Some(core.to_owned()),
+        catalog: Some(committed().join("endpoints.yaml")),
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: ([127, 0, 0, 1], 0).into(),
+        ..shadow_proxy::Config::default()
+    }
+}
+
+/// The proxy's counts, once every request has its end.
+pub(crate) async fn settled(proxy: &Proxy) -> Tally {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let total = proxy.counters().total();
+        if total.in_flight() == 0 {
+            return total;
+        }
+        assert!(Instant::now() < deadline, "still open: {total:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// A package with a folder `golden/` in it, as `cargo insta` needs it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use shadow_proxy::{Config, Proxy};
 use verifier::cutover::{Database, Policy};
 
-use crate::harness::{Package, serve, verifier};
+use crate::harness::{Package, proxy_before, serve, verifier};
 
 /// Objects with stamps of their database, as answers hold them.
 const STAMPED: [&str; 10] = [
@@ -72,12 +72,8 @@ async fn ids_times_and_ties_of_its_own_are_no_cause() {
     package.write("endpoints.yaml", &catalogue);
     let file = package.path().join("e.db");
     let mut config = Config {
-        legacy: Some(legacy.url()),
-        core: Some(core.url()),
         catalog: Some(package.golden().join("endpoints.yaml")),
-        listen: ([127, 0, 0, 1], 0).into(),
-        admin: ([127, 0, 0, 1], 0).into(),
-        ..Config::default()
+        ..proxy_before(&legacy.url(), &core.url())
     };
     config.noise.legacy_twin = Some(twin.url());
     config.evidence.file = Some(file.clone());

@@ -1,19 +1,17 @@
 //! Two services with a database each, which give out ids of their own: what is made, read, changed and
 //! deleted through the proxy is the same object on both sides.
 
-use std::time::{Duration, Instant};
-
 use fixtures::rms::{Options, Side};
 use fixtures::web_client::{Account, Answer, End, Session, Traffic, drive};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use shadow_proxy::counters::{Reason, Tally};
-use shadow_proxy::{Config, Proxy};
+use shadow_proxy::Proxy;
+use shadow_proxy::counters::Reason;
 use verifier::cutover::{Database, Policy};
 use verifier::evidence::store;
 use verifier::verdict::Kind;
 
-use crate::harness::{Service, committed, serve, verifier};
+use crate::harness::{Service, proxy_before, serve, settled, verifier};
 
 struct Pair {
     legacy: Service,
@@ -33,14 +31,7 @@ async fn start() -> Pair {
     })
     .await;
     let evidence = tempfile::tempdir().expect("a place for test files");
-    let mut config = Config {
-        legacy: Some(legacy.url()),
-        core: Some(core.url()),
-        catalog: Some(committed().join("endpoints.yaml")),
-        listen: ([127, 0, 0, 1], 0).into(),
-        admin: ([127, 0, 0, 1], 0).into(),
-        ..Config::default()
-    };
+    let mut config = proxy_before(&legacy.url(), &core.url());
     config.evidence.file = Some(evidence.path().join("e.db"));
     config.writes.default = Policy::Mirror;
     config.writes.database = Database::Isolated;
@@ -50,18 +41,6 @@ async fn start() -> Pair {
         core,
         proxy,
         evidence,
-    }
-}
-
-async fn settled(proxy: &Proxy) -> Tally {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let total = proxy.counters().total();
-        if total.in_flight() == 0 {
-            return total;
-        }
-        assert!(Instant::now() < deadline, "still open: {total:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -3,17 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use fixtures::rms::{self, Options, Running, Side};
 use fixtures::web_client::{Sent, Traffic, drive};
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use shadow_proxy::Proxy;
 use shadow_proxy::counters::{Reason, Tally};
-use shadow_proxy::{Config, Proxy};
 use verifier::evidence::record::GroupKey;
 
-use crate::harness::committed;
+use crate::harness::{proxy_before, settled};
 
 /// Mixed requests, reads and writes, as many in either run: the whole of it in `tests/run --full`.
 fn requests() -> u64 {
@@ -63,18 +62,6 @@ fn contents(database: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
     all.collect()
 }
 
-fn settled(proxy: &Proxy) -> Tally {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let total = proxy.counters().total();
-        if total.in_flight() == 0 {
-            return total;
-        }
-        assert!(Instant::now() < deadline, "still open: {total:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 async fn without_proxy(folder: &Path) -> Sent {
     let database = folder.join("alone.db");
     let legacy = service(Side::Legacy, &database).await;
@@ -87,17 +74,10 @@ async fn with_proxy(folder: &Path) -> (Sent, Tally, Vec<GroupKey>) {
     let database = folder.join("shared.db");
     let legacy = service(Side::Legacy, &database).await;
     let core = service(Side::Core, &database).await;
-    let config = Config {
-        legacy: Some(legacy.url()),
-        core: Some(core.url()),
-        catalog: Some(committed().join("endpoints.yaml")),
-        listen: ([127, 0, 0, 1], 0).into(),
-        admin: ([127, 0, 0, 1], 0).into(),
-        ..Config::default()
-    };
+    let config = proxy_before(&legacy.url(), &core.url());
     let proxy = Proxy::start(&config).expect("the default policy");
     let sent = drive(proxy.listen(), &Traffic::new(requests()), |_| {}).await;
-    let total = settled(&proxy);
+    let total = settled(&proxy).await;
     let groups = proxy.findings().groups().into_keys().collect();
     assert!(proxy.stop(), "nothing is cut short");
     core.stop().await;

@@ -156,7 +156,7 @@ impl Observation {
             core: self.core.clone(),
             legacy: self.legacy.clone(),
             alarms: self.alarms.clone(),
-            share_shown: self.share.was_shown(),
+            share_shown: self.share.is_shown(),
             share_wrong_ms: self.share.wrong_since().map(wall),
         }
     }

@@ -61,13 +61,11 @@ pub struct ShareWatch {
 
 impl ShareWatch {
     /// One that another process began.
-    pub const fn go_on(shown: bool, wrong_since: Option<Moment>) -> Self {
+    pub fn go_on(shown: bool, wrong_since: Option<Moment>) -> Self {
         Self {
-            all: (0, 0),
-            fresh: (0, 0),
             shown,
-            wrong_since,
-            persists: false,
+            wrong_since: wrong_since.filter(|_| !shown),
+            ..Self::default()
         }
     }
 
@@ -96,11 +94,6 @@ impl ShareWatch {
 
     /// Whether the share was once as it is to be.
     pub const fn is_shown(&self) -> bool {
-        self.shown && self.wrong_since.is_none()
-    }
-
-    /// Whether it ever was.
-    pub const fn was_shown(&self) -> bool {
         self.shown
     }
 

@@ -16,16 +16,17 @@ pub struct Unmapped {
 /// A part of a request, as it was or as core must get it.
 pub type Rewritten<T> = Result<Option<T>, Unmapped>;
 
+/// The segments of a template's path.
+fn places(template: &str) -> Vec<&str> {
+    let path = template.split('?').next().unwrap_or("");
+    path.split('/').collect()
+}
+
 /// The ids in a path, each with its type: what stands at the places that `template` writes in braces and has
 /// the form of an id.
 pub fn path_ids<'t>(target: &'t str, template: &str) -> Vec<(String, &'t str)> {
     let path = target.split('?').next().unwrap_or(target);
-    let places: Vec<&str> = template
-        .split('?')
-        .next()
-        .unwrap_or("")
-        .split('/')
-        .collect();
+    let places = places(template);
     let segments: Vec<&str> = path.split('/').collect();
     if places.len() != segments.len() {
         return Vec::new();
@@ -49,12 +50,7 @@ pub fn rewrite_path(target: &str, template: &str, map: &IdMap) -> Rewritten<Stri
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    let places: Vec<&str> = template
-        .split('?')
-        .next()
-        .unwrap_or("")
-        .split('/')
-        .collect();
+    let places = places(template);
     let segments: Vec<&str> = path.split('/').collect();
     let mut changed = false;
     let mut sought = |name: &str, text: &str| -> Result<String, Unmapped> {
