@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::HeaderMap;
 use verifier::decode::{DecodeError, codings, decode};
 use verifier::evidence::collect::group_key;
-use verifier::evidence::noise::{Decision, Decisions, NoiseChanges, NoiseLedger, Paired, decide};
+use verifier::evidence::noise::{
+    Decision, Decisions, Looks, NoiseChanges, NoiseLedger, Paired, decide,
+};
 use verifier::evidence::record::{GroupKey, StatusPair};
 use verifier::exchange::{Answer, Exchange, Observation, Tokens};
 use verifier::rules::Rules;
@@ -46,10 +48,10 @@ impl Findings {
         self.more.load(Ordering::Relaxed)
     }
 
-    /// What is noise by now, given each endpoint's pairings.
-    pub fn decisions(&self, paired: impl Fn(&str) -> u64) -> Decisions {
+    /// What is noise by now, given how much of each endpoint was looked at.
+    pub fn decisions(&self, looks: impl Fn(&str) -> Looks) -> Decisions {
         let noise = lock(&self.noise).clone();
-        decide(&noise, paired)
+        decide(&noise, looks)
     }
 
     /// The counted pairings.
@@ -203,7 +205,7 @@ impl Comparer {
             let decisions = self
                 .twin_origin
                 .is_some()
-                .then(|| self.findings.decisions(|_| endpoint.paired()));
+                .then(|| self.findings.decisions(|_| endpoint.looks()));
             let reference = exchange.reference.answer.as_ref().map_or(0, |a| a.status);
             self_check::check(exchange, &self.rules, seed, |status, finding| {
                 let key = group_key(&exchange.endpoint, statuses(reference, status), finding);

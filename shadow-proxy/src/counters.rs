@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use verifier::evidence::noise::Looks;
 use verifier::evidence::pace::{Pace, Paces};
 use verifier::self_check::{Seen, SelfCheckCounts};
 
@@ -263,6 +264,14 @@ impl Endpoint {
     /// Exchanges with a verdict that were held against legacy's second answer as well.
     pub fn paired(&self) -> u64 {
         self.paired.load(Ordering::Relaxed)
+    }
+
+    /// How much of it was looked at.
+    pub(crate) fn looks(&self) -> Looks {
+        Looks {
+            compared: self.tally().compared(),
+            paired: self.paired(),
+        }
     }
 
     /// Second answers that came to nothing, by reason.

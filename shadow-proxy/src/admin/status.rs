@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use verifier::confidence::{Assessment, LatencyAssessment, Whole, assess, latency_together};
-use verifier::evidence::noise::{Counts, Decisions};
+use verifier::evidence::noise::{Counts, Decisions, Looks};
 use verifier::evidence::record::EndpointTally;
 use verifier::self_check::SelfCheckCounts;
 
@@ -129,14 +129,14 @@ impl AdminState {
         if self.second_answers.is_none() {
             return Decisions::default();
         }
-        let paired: HashMap<String, u64> = self
+        let looks: HashMap<String, Looks> = self
             .counters
             .endpoints()
             .iter()
-            .map(|endpoint| (endpoint.name().to_owned(), endpoint.paired()))
+            .map(|endpoint| (endpoint.name().to_owned(), endpoint.looks()))
             .collect();
         self.findings
-            .decisions(|name| paired.get(name).copied().unwrap_or(0))
+            .decisions(|name| looks.get(name).copied().unwrap_or_default())
     }
 
     fn endpoint_json(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::noise::{Decisions, NoiseLedger, decide};
+use super::noise::{Decisions, Looks, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
 use super::usage::Uses;
@@ -151,7 +151,10 @@ impl Ledger {
         decide(&self.noise, |endpoint| {
             self.endpoints
                 .get(endpoint)
-                .map_or(0, |record| record.tally.paired)
+                .map_or_else(Looks::default, |record| Looks {
+                    compared: record.tally.compared(),
+                    paired: record.tally.paired,
+                })
         })
     }
 }

@@ -81,6 +81,17 @@ pub fn format_name(text: &str) -> String {
     }
 }
 
+/// Of the name of a timestamp's format, as [`format_name`] gives it: the digits of the fraction, and what
+/// else the name says (zone and separator). `None` for another format, and for one without seconds.
+pub fn fraction_digits(name: &str) -> Option<(usize, &str)> {
+    let (digits, rest) = name.strip_prefix("timestamp with ")?.split_once(" and ")?;
+    let digits = match digits {
+        "no fraction" => 0,
+        digits => digits.strip_suffix(" digits")?.parse().ok()?,
+    };
+    Some((digits, rest))
+}
+
 /// The unit in which a whole number would be a moment between 2001 and 2065 since 1970.
 fn epoch_unit(text: &str) -> Option<&'static str> {
     const FIRST: u64 = 1_000_000_000;

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::json::{Decimal, JsonType, Node};
 use crate::rules::{Presence, Tolerance};
 
-pub use format::{FormatClass, format_class, format_name, same_format};
+pub use format::{FormatClass, format_class, format_name, fraction_digits, same_format};
 pub(crate) use strings::is_constant;
 use time::Stamp;
 pub use values::{relate, relate_absent};

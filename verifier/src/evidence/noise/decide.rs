@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::cut_zeros::{CutZeros, cut_zeros};
 use super::{Cell, Manner, NoiseLedger};
 use crate::stats::{e_bh, ln_e_paired};
 
@@ -60,6 +61,8 @@ pub enum Cause {
     Quiet,
     /// Legacy differs from its twin there as well.
     Twin,
+    /// Fractions of a second without the zeros at their end, as rare as such fractions are.
+    CutZeros,
     /// Too few pairings, or too few that tell.
     TooFew,
 }
@@ -73,6 +76,7 @@ impl Cause {
             Self::Paired => "core differs where legacy's twin does not",
             Self::Quiet => "legacy's twin never differs here",
             Self::Twin => "legacy differs from its own twin here",
+            Self::CutZeros => "a fraction without the zeros at its end, as rare as those are",
             Self::TooFew => "too few pairs to tell",
         }
     }
@@ -147,8 +151,17 @@ impl Pool {
     }
 }
 
-/// Decides. `paired` gives an endpoint's comparisons that had a twin's answer.
-pub fn decide(ledger: &NoiseLedger, paired: impl Fn(&str) -> u64) -> Decisions {
+/// How much of an endpoint was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Exchanges with a verdict.
+    pub compared: u64,
+    /// Of these, held against a twin's answer as well.
+    pub paired: u64,
+}
+
+/// Decides, given how much of each endpoint was looked at.
+pub fn decide(ledger: &NoiseLedger, looks: impl Fn(&str) -> Looks) -> Decisions {
     let mut places: BTreeMap<(&str, &str), Pool> = BTreeMap::new();
     let mut formats: BTreeMap<(&str, &str), Pool> = BTreeMap::new();
     for cell in ledger.cells.values() {
@@ -178,7 +191,7 @@ pub fn decide(ledger: &NoiseLedger, paired: impl Fn(&str) -> u64) -> Decisions {
     let mut decisions = Decisions::default();
     for (id, cell) in &ledger.cells {
         let (ln_e, rejected) = flagged.get(id).copied().unwrap_or_default();
-        let pairs = paired(&cell.key.endpoint);
+        let looks = looks(&cell.key.endpoint);
         let pool = match cell.manner {
             // One format among several that legacy itself uses is rare on both sides.
             Manner::Format { .. } => formats.get(&place(cell)).copied().unwrap_or_default(),
@@ -189,12 +202,17 @@ pub fn decide(ledger: &NoiseLedger, paired: impl Fn(&str) -> u64) -> Decisions {
             }
         };
         let whole = places.get(&place(cell)).copied().unwrap_or_default();
-        let (decision, cause) = one(cell, rejected, pool, whole, pairs);
+        let (decision, cause) = match cut_zeros(ledger, cell, looks.compared) {
+            _ if pool.twin() > 0 => one(cell, rejected, pool, whole, looks.paired),
+            Some(CutZeros::ByBoth) => (Decision::Noise, Cause::CutZeros),
+            Some(CutZeros::Rare) => (Decision::Undecided, Cause::CutZeros),
+            None => one(cell, rejected, pool, whole, looks.paired),
+        };
         let judgement = Judgement {
             decision,
             cause,
             ln_e,
-            paired: pairs,
+            paired: looks.paired,
         };
         if cell.core() > 0 {
             let group = decisions

@@ -7,6 +7,7 @@
 //! from the counts by [`decide()`] whenever somebody reads them, so evidence of several proxies merges
 //! in any order.
 
+mod cut_zeros;
 mod decide;
 pub mod learn;
 mod manner;
@@ -15,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::{ALPHA, Cause, Counts, Decision, Decisions, Judgement, QUIET_PAIRS, decide};
+pub use decide::{
+    ALPHA, Cause, Counts, Decision, Decisions, Judgement, Looks, QUIET_PAIRS, decide,
+};
 pub use manner::{Manner, manner};
 
 use super::collect::group_key;

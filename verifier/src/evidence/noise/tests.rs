@@ -39,6 +39,14 @@ fn verdict(findings: &[Difference]) -> Verdict {
     verdict
 }
 
+/// As many comparisons, each with a twin's answer.
+fn looks(pairs: u64) -> Looks {
+    Looks {
+        compared: pairs,
+        paired: pairs,
+    }
+}
+
 /// Counts `times` requests in which these differ.
 fn count(ledger: &mut NoiseLedger, times: u64, core: &[Difference], twin: &[Difference]) {
     let (core, twin) = (verdict(core), verdict(twin));
@@ -55,7 +63,7 @@ fn count(ledger: &mut NoiseLedger, times: u64, core: &[Difference], twin: &[Diff
 
 /// The decision on the only group that differs at core at `place`.
 fn decided(ledger: &NoiseLedger, place: &str, pairs: u64) -> (Decision, Cause) {
-    let decisions = decide(ledger, |_| pairs);
+    let decisions = decide(ledger, |_| looks(pairs));
     let (id, _) = ledger
         .cells
         .iter()
@@ -100,9 +108,9 @@ fn churn_is_noise_and_a_changed_format_at_the_same_place_is_not() {
     ] {
         let mut ledger = NoiseLedger::default();
         let changed = [difference("/at", Kind::ValueChange, TIME.0, bare)];
-        count(&mut ledger, 1, &changed, &churn);
+        count(&mut ledger, 2, &changed, &churn);
         assert_eq!(
-            decided(&ledger, "/at", 1),
+            decided(&ledger, "/at", 2),
             (Decision::Finding, Cause::Structure),
             "{bare}"
         );
@@ -220,7 +228,7 @@ fn every_different_exchange_is_noise_undecided_or_different() {
         std::slice::from_ref(&churn),
     );
     count(&mut ledger, 5, &[churn.clone(), status], &[churn]);
-    let counts = decide(&ledger, |_| 76).endpoint("GET /a");
+    let counts = decide(&ledger, |_| looks(76)).endpoint("GET /a");
     assert_eq!(
         counts,
         Counts {
