@@ -46,26 +46,69 @@ impl Fault {
 /// Fields that every client may rely on; one that an answer lacks cannot be dropped from it.
 const HEADERS: [&str; 4] = ["content-type", "location", "www-authenticate", "allow"];
 
-/// Puts the fault that `seed` chooses into `answer`, or the next of the catalogue that has a place
-/// there. The body must be decoded. `None` if the answer has room for none.
-pub(super) fn inject(answer: &Answer, seed: u64) -> Option<(Fault, Answer)> {
-    let json = serde_json::from_slice::<Value>(&answer.body).ok();
-    let first = pick(seed, Fault::ALL.len());
-    let place = mix(seed.wrapping_add(1));
-    (0..Fault::ALL.len()).find_map(|step| {
-        let fault = Fault::ALL[(first + step) % Fault::ALL.len()];
-        let faulty = apply(fault, answer, json.as_ref(), place)?;
-        (faulty != *answer).then_some((fault, faulty))
-    })
+/// An answer that faults can be put into. Its body must be decoded.
+pub(super) struct Sound {
+    json: Option<Value>,
+    /// As it is written without a fault: what differs already here is no effect of one.
+    pub(super) answer: Answer,
 }
 
-/// The same answer as [`inject`] writes it, without a fault: what differs already here is no effect of
-/// one.
-pub(super) fn rewritten(answer: &Answer) -> Option<Answer> {
-    let Ok(json) = serde_json::from_slice::<Value>(&answer.body) else {
-        return Some(answer.clone());
-    };
-    with_body(answer, &json)
+impl Sound {
+    /// Reads an answer; its JSON is written anew, as one with a fault will be.
+    pub(super) fn of(answer: Answer) -> Option<Self> {
+        let json = serde_json::from_slice::<Value>(&answer.body).ok();
+        let answer = match &json {
+            Some(json) => with_body(&answer, json)?,
+            None => answer,
+        };
+        Some(Self { json, answer })
+    }
+
+    /// The answer with the fault that `seed` chooses, or the next of the catalogue that has a place there.
+    /// `None` if it has room for none.
+    pub(super) fn inject(&self, seed: u64) -> Option<(Fault, Answer)> {
+        let first = pick(seed, Fault::ALL.len());
+        let place = mix(seed.wrapping_add(1));
+        (0..Fault::ALL.len()).find_map(|step| {
+            let fault = Fault::ALL[(first + step) % Fault::ALL.len()];
+            let faulty = self.with(fault, place)?;
+            (faulty != self.answer).then_some((fault, faulty))
+        })
+    }
+
+    fn with(&self, fault: Fault, place: u64) -> Option<Answer> {
+        let answer = &self.answer;
+        let mut faulty = answer.clone();
+        match fault {
+            Fault::Status => faulty.status = if answer.status == 200 { 500 } else { 200 },
+            Fault::DropHeader => {
+                let has = |name: &&&str| answer.header(name).next().is_some();
+                let names: Vec<&&str> = HEADERS.iter().filter(has).collect();
+                let name = *names.get(pick(place, names.len()))?;
+                faulty.headers.retain(|(other, _)| other != name);
+            }
+            Fault::ChangeByte => {
+                if self.json.is_some() || answer.body.is_empty() {
+                    return None;
+                }
+                let mut body = answer.body.to_vec();
+                let at = pick(place, body.len());
+                let byte = body.get_mut(at)?;
+                *byte = if *byte == b'x' { b'y' } else { b'x' };
+                faulty.body = body.into();
+            }
+            _ => {
+                let mut json = self.json.clone()?;
+                let places = nodes(&mut json, fault, None, place);
+                if places == 0 {
+                    return None;
+                }
+                nodes(&mut json, fault, Some(pick(place, places)), mix(place));
+                faulty = with_body(answer, &json)?;
+            }
+        }
+        Some(faulty)
+    }
 }
 
 fn with_body(answer: &Answer, json: &Value) -> Option<Answer> {
@@ -73,42 +116,6 @@ fn with_body(answer: &Answer, json: &Value) -> Option<Answer> {
         body: serde_json::to_vec(json).ok()?.into(),
         ..answer.clone()
     })
-}
-
-fn apply(fault: Fault, answer: &Answer, json: Option<&Value>, place: u64) -> Option<Answer> {
-    let mut faulty = match json {
-        Some(json) => with_body(answer, json)?,
-        None => answer.clone(),
-    };
-    match fault {
-        Fault::Status => faulty.status = if answer.status == 200 { 500 } else { 200 },
-        Fault::DropHeader => {
-            let has = |name: &&&str| answer.header(name).next().is_some();
-            let names: Vec<&&str> = HEADERS.iter().filter(has).collect();
-            let name = *names.get(pick(place, names.len()))?;
-            faulty.headers.retain(|(other, _)| other != name);
-        }
-        Fault::ChangeByte => {
-            if json.is_some() || answer.body.is_empty() {
-                return None;
-            }
-            let mut body = answer.body.to_vec();
-            let at = pick(place, body.len());
-            let byte = body.get_mut(at)?;
-            *byte = if *byte == b'x' { b'y' } else { b'x' };
-            faulty.body = body.into();
-        }
-        _ => {
-            let mut json = json?.clone();
-            let places = nodes(&mut json, fault, None, place);
-            if places == 0 {
-                return None;
-            }
-            nodes(&mut json, fault, Some(pick(place, places)), mix(place));
-            faulty = with_body(answer, &json)?;
-        }
-    }
-    Some(faulty)
 }
 
 /// Counts the values that have room for `fault`, and changes the one with number `target`.

@@ -184,17 +184,17 @@ pub fn check(
     is_noise: impl Fn(u16, &Difference) -> bool,
 ) -> Option<(Fault, Seen)> {
     let reference = plain(&exchange.reference)?;
-    let candidate = plain(&exchange.candidate)?;
+    let candidate = fault::Sound::of(plain(&exchange.candidate)?)?;
     let with = |candidate: Answer| Exchange {
         reference: observed(&exchange.reference, reference.clone()),
         candidate: observed(&exchange.candidate, candidate),
         ..exchange.clone()
     };
-    let before = with(fault::rewritten(&candidate)?);
+    let before = with(candidate.answer.clone());
     if judge(&before, rules).outcome != Outcome::Match {
         return None;
     }
-    let (fault, faulty) = fault::inject(&candidate, seed)?;
+    let (fault, faulty) = candidate.inject(seed)?;
     let status = faulty.status;
     let after = with(faulty);
     let verdict = judge(&after, rules);

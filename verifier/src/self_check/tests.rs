@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::fault::inject;
+use super::fault::Sound;
 use super::*;
 use crate::rules::Rules;
 
@@ -70,13 +70,11 @@ fn every_fault_of_the_catalogue_is_injected_and_found_without_rules() {
 fn a_fault_is_the_same_for_the_same_seed_and_leaves_the_exchange_alone() {
     let exchange = equal("application/json", ROOMS);
     let candidate = exchange.candidate.answer.clone().expect("an answer");
+    let sound = Sound::of(candidate).expect("JSON");
     for seed in 0..50 {
-        let (_, faulty) = inject(&candidate, seed).expect("room for a fault");
-        assert_ne!(faulty, candidate);
-        assert_eq!(
-            inject(&candidate, seed).map(|(_, again)| again),
-            Some(faulty)
-        );
+        let (_, faulty) = sound.inject(seed).expect("room for a fault");
+        assert_ne!(faulty, sound.answer);
+        assert_eq!(sound.inject(seed).map(|(_, again)| again), Some(faulty));
     }
     let before = format!("{exchange:?}");
     let _counts = counts(&exchange, &Rules::default(), 50, false);
