@@ -1,14 +1,15 @@
-//! Each known defect of core alone: found where it is, and nowhere else.
+//! Each known defect of core and each habit of legacy alone: found where it is, and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fixtures::rms::defects::{Defect, DefectSet};
+use fixtures::rms::{Options, Side};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use verifier::report::{Exit, Report, State};
 
-use crate::harness::{Package, Run, core, legacy, root, trouble};
+use crate::harness::{Package, Run, core, root, serve, trouble};
 
 /// Endpoints that show what another one stored or refused: a switch that acts on the writer is seen
 /// here too.
@@ -18,6 +19,9 @@ const THROUGH_STATE: &[(Defect, &[&str])] = &[
     (Defect::H09, &["reservations_list", "reservations_get"]),
     (Defect::H11, &["my_get", "reservations_get"]),
     (Defect::H12, &["reservations_list"]),
+    (Defect::L12, &["reservations_list"]),
+    // the picture of an account that gave its e-mail up is that of one that never had any
+    (Defect::L20, &["my_patch"]),
     // a slash at the end, or a method that a path does not take, is an unknown path too
     (
         Defect::H36,
@@ -79,7 +83,7 @@ pub(crate) async fn alone() -> &'static Alone {
 async fn replay_each() -> Alone {
     const AT_ONCE: usize = 4;
     let package = Arc::new(Package::with_goldens());
-    let mut waiting = Defect::ALL.iter().copied();
+    let mut waiting = Defect::of(Side::Core);
     let mut running = JoinSet::new();
     let mut each = BTreeMap::new();
     loop {
@@ -102,9 +106,11 @@ async fn replay_each() -> Alone {
     Alone { clean, each }
 }
 
-/// Legacy and a core with these switches side by side, each on a database of its own.
+/// Legacy and core, each with its switches of these, side by side on a database of its own.
 async fn side_by_side(defects: DefectSet) -> Report {
-    let (legacy, core) = (legacy().await, core(defects).await);
+    let with = |options| Options { defects, ..options };
+    let legacy = serve(Side::Legacy, with).await;
+    let core = serve(Side::Core, with).await;
     let package = Package::without_goldens();
     Run::default()
         .compare(&package, &legacy.url(), &core.url())
@@ -214,14 +220,70 @@ async fn every_switch_is_found_where_it_acts_and_nowhere_else_and_the_readme_lis
     }
     println!("{}/{} switches found", table.len(), each.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("it is committed");
-    let missing: Vec<&String> = table
-        .iter()
-        .filter(|line| !readme.lines().any(|is| is == line.as_str()))
-        .collect();
-    assert!(missing.is_empty(), "README.md lacks:\n{}", table.join("\n"));
     let stated = format!("{} of {} switches", table.len(), each.len());
-    assert!(readme.contains(&stated), "README.md should say: {stated}");
+    assert_readme_has(&table, &stated);
+}
+
+/// README.md holds every line of `table`, and says `stated`.
+fn assert_readme_has(table: &[String], stated: &str) {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("it is committed");
+    let missing = table
+        .iter()
+        .any(|line| !readme.lines().any(|is| is == line.as_str()));
+    assert!(!missing, "README.md lacks some of:\n{}", table.join("\n"));
+    assert!(readme.contains(stated), "README.md should say: {stated}");
+}
+
+/// Replay never asks legacy, so a legacy that has changed is for `compare` to find.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_habit_that_legacy_gives_up_is_found_by_compare_and_the_readme_lists_it() {
+    let each = tokio::task::LocalSet::new().run_until(compare_each()).await;
+    let clean = &each[&None];
+    let (mut wrong, mut table) = (Vec::new(), Vec::new());
+    for (defect, report) in &each {
+        let Some(defect) = *defect else { continue };
+        if shows(defect, report, clean, &mut wrong) {
+            table.push(line(defect, "compare"));
+        } else {
+            wrong.push(format!("{defect} is not found"));
+        }
+    }
+    println!("{}/{} of legacy found", table.len(), each.len() - 1);
+    // golden files tell of it too, once legacy is asked again
+    let defects = Defect::L12.into();
+    let changed = serve(Side::Legacy, |options| Options { defects, ..options }).await;
+    let aged = Run::default()
+        .replay(&Package::with_goldens(), &changed.url())
+        .await;
+    if !shows(Defect::L12, &aged, clean, &mut wrong) {
+        wrong.push("golden files say nothing of L-12".to_owned());
+    }
+    assert_eq!(clean.exit(), Exit::Green, "{}", trouble(clean));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let stated = format!("{} of {} habits", table.len(), each.len() - 1);
+    assert_readme_has(&table, &stated);
+}
+
+/// Every switch of legacy alone, and none, beside a clean core.
+async fn compare_each() -> BTreeMap<Option<Defect>, Report> {
+    const AT_ONCE: usize = 3;
+    let all = Defect::of(Side::Legacy).map(Some);
+    let mut waiting = std::iter::once(None).chain(all);
+    let mut running = JoinSet::new();
+    let mut each = BTreeMap::new();
+    loop {
+        while running.len() < AT_ONCE {
+            let Some(defect) = waiting.next() else { break };
+            let defects = defect.map_or(DefectSet::NONE, DefectSet::from);
+            running.spawn_local(async move { (defect, side_by_side(defects).await) });
+        }
+        let Some(done) = running.join_next().await else {
+            break;
+        };
+        let (defect, report) = done.expect("a comparison never panics");
+        each.insert(defect, report);
+    }
+    each
 }
 
 #[tokio::test(flavor = "multi_thread")]
