@@ -8,6 +8,8 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod reduce;
+
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
