@@ -11,6 +11,7 @@ mod harness;
 mod import;
 mod incumbent;
 mod manifest;
+mod minimise;
 mod no_defects;
 mod own_ids;
 mod record;

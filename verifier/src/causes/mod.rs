@@ -8,6 +8,8 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod minimise;
+pub mod parts;
 pub mod reduce;
 
 use std::cmp::{Ordering, Reverse};

@@ -14,6 +14,7 @@ pub mod jwt;
 pub mod jwt_verify;
 pub mod known;
 pub mod learn;
+pub mod minimise;
 pub mod output;
 pub mod record;
 pub mod replay;
@@ -51,6 +52,7 @@ enum Command {
     Adopt(adopt::AdoptArgs),
     Evidence(evidence::EvidenceArgs),
     Learn(learn::LearnArgs),
+    Minimise(Box<minimise::MinimiseArgs>),
     Gate(gate::GateArgs),
     Import(import::ImportArgs),
     Init(init::InitArgs),
@@ -79,6 +81,7 @@ impl Cli {
             Command::Adopt(args) => args.run(),
             Command::Evidence(args) => args.run(),
             Command::Learn(args) => args.run(),
+            Command::Minimise(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Init(args) => args.run(),
             Command::Record(args) => args.run(),

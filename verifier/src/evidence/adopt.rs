@@ -108,6 +108,19 @@ pub fn adopt(
     })
 }
 
+/// The case that the group's example would become, as lines of a catalogue's list of cases, or of its
+/// list of endpoints where `template`, the path of an endpoint there, is `None`.
+pub fn case_lines(
+    id: &str,
+    group: &Group,
+    sample: &Sample,
+    template: Option<&str>,
+) -> Result<Vec<String>, AdoptError> {
+    let answer = answer(sample)?;
+    let short = id.get(..8).unwrap_or(id);
+    Ok(item(short, group, sample, template, &answer).0)
+}
+
 /// Whether a path belongs to a template such as `/rooms/{id}`.
 fn fits(template: &str, path: &str) -> bool {
     let template = template.split('?').next().unwrap_or("");

@@ -204,6 +204,11 @@ impl Runner {
         runs
     }
 
+    /// An access token of the account; logs in if there is none that still holds. The error says what to do.
+    pub async fn access_token(&self, account: &str) -> Result<String, String> {
+        Ok(self.session(account).await?.access)
+    }
+
     async fn session(&self, account: &str) -> Result<Session, String> {
         let slot = Arc::clone(
             self.sessions

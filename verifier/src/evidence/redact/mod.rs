@@ -222,7 +222,7 @@ pub fn hidden_class(text: &str) -> Option<&str> {
 }
 
 /// `text` with each hidden value replaced by what `with` makes of its class.
-pub fn replace_hidden(text: &str, with: impl Fn(&str) -> String) -> String {
+pub fn replace_hidden(text: &str, mut with: impl FnMut(&str) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('[') {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::text::lines;
 use super::{LiveReport, Side, curl};
 use crate::causes::{Cause, causes};
+use crate::evidence::adopt;
 use crate::evidence::record::{Group, Sample};
 use crate::report::sheet::Grid;
 use crate::report::table::{Table, printable};
@@ -33,6 +34,13 @@ fn example<'r>(report: &'r LiveReport, cause: &Cause) -> Option<(&'r str, &'r Sa
     members
         .filter_map(first)
         .min_by_key(|(id, sample)| (size(sample), *id))
+}
+
+/// The golden case it would become, as an endpoint of the catalogue; `None` where too little is kept.
+fn case(report: &LiveReport, id: &str, sample: &Sample) -> Option<String> {
+    let group = report.evidence.ledger.groups.get(id)?;
+    let lines = adopt::case_lines(id, group, sample, None).ok()?;
+    Some(lines.join("\n"))
 }
 
 /// Columns of the table; a number's begins with `#`.
@@ -104,7 +112,13 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
         }
         let file = report.path.display().to_string();
         let file = printable(&file);
-        writeln!(out, "  verifier adopt --evidence {file} --group {id}\n")?;
+        writeln!(out, "  verifier adopt --evidence {file} --group {id}")?;
+        let [legacy, core] = [Side::Legacy, Side::Core].map(|side| report.address(side));
+        let (legacy, core) = (printable(legacy), printable(core));
+        writeln!(
+            out,
+            "  verifier minimise --evidence {file} --group {id} --legacy {legacy} --core {core}\n"
+        )?;
     }
     Ok(())
 }
@@ -128,6 +142,7 @@ pub(super) fn values(report: &LiveReport) -> Vec<Value> {
                     "group": id,
                     "legacy": curl(report, sample, Side::Legacy),
                     "core": curl(report, sample, Side::Core),
+                    "case": case(report, id, sample),
                 })),
             })
         })

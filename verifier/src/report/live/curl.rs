@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::LiveReport;
-use crate::evidence::record::Sample;
+use crate::evidence::record::{Sample, StoredRequest};
 use crate::evidence::redact::replace_hidden;
 
 /// One of the two services.
@@ -36,10 +36,14 @@ const LEFT_OUT: [&str; 14] = [
 
 /// A `curl` command line with the sample's request. Hidden values read `<phone>`, `<token>`, …
 pub fn curl(report: &LiveReport, sample: &Sample, side: Side) -> String {
-    let request = &sample.request;
+    command(report.address(side), &sample.request)
+}
+
+/// The same for any stored request and the base address it is for.
+pub fn command(base: &str, request: &StoredRequest) -> String {
     let place = |class: &str| format!("<{class}>");
     let target = encode(&replace_hidden(&request.target, place));
-    let url = format!("{}{target}", report.address(side).trim_end_matches('/'));
+    let url = format!("{}{target}", base.trim_end_matches('/'));
     let mut out = "curl -sS -i".to_owned();
     match request.method.as_str() {
         "GET" => {}
@@ -50,7 +54,7 @@ pub fn curl(report: &LiveReport, sample: &Sample, side: Side) -> String {
     }
     let _ = write!(out, " {}", quoted(&url));
     for (name, value) in &request.headers {
-        if LEFT_OUT.contains(&name.as_str()) || name.starts_with("x-forwarded-") {
+        if !is_of_the_request(name) {
             continue;
         }
         let _ = write!(
@@ -65,8 +69,14 @@ pub fn curl(report: &LiveReport, sample: &Sample, side: Side) -> String {
     out
 }
 
+/// Whether a header field, its name in lower case, is the request's own: neither added by every client
+/// nor of the way it came.
+pub fn is_of_the_request(name: &str) -> bool {
+    !LEFT_OUT.contains(&name) && !name.starts_with("x-forwarded-")
+}
+
 /// Stored targets are decoded; what would change the meaning of an address is encoded again.
-fn encode(target: &str) -> String {
+pub fn encode(target: &str) -> String {
     let mut out = String::with_capacity(target.len());
     for byte in target.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/?&=,:;@!$*()<>".contains(&byte) {

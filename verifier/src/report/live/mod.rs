@@ -3,7 +3,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod causes;
-mod curl;
+pub mod curl;
 pub mod json;
 mod known;
 mod latency;

@@ -1,0 +1,298 @@
+//! `verifier minimise` against services whose difference needs exactly what it is made of.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::Value;
+use shadow_proxy::{Config, Proxy};
+use tempfile::TempDir;
+use verifier::client::{ClientConfig, Outgoing, Target};
+use verifier::cutover::{Database, Policy};
+
+use crate::harness::{RawServer, Received, Reply, settled, verifier};
+
+/// Nobody may ever read it in an output.
+const TOKEN: &str = "s3cr3tT0kenOfSomebody";
+
+/// A service and how often it was asked.
+struct Service {
+    server: RawServer,
+    asked: Arc<AtomicU64>,
+}
+
+impl Service {
+    fn start(core: bool) -> Self {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let server = RawServer::start(move |received| {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            reply(core, number, received)
+        });
+        Self { server, asked }
+    }
+
+    fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+fn reply(core: bool, number: u64, received: &Received) -> Reply {
+    let head = received.head.to_ascii_lowercase();
+    let target = received.line.split(' ').nth(1).unwrap_or_default();
+    if !received.head.contains(&format!("Bearer {TOKEN}")) {
+        return Reply::of("401 Unauthorized", "application/json", r#"{"error":"no"}"#);
+    }
+    match received.path() {
+        // Core orders otherwise, but only for staff and by name.
+        "/rooms" => {
+            let wrong = core && target.contains("sort=name") && head.contains("x-role: staff");
+            Reply::json(if wrong {
+                r#"{"price":1500}"#
+            } else {
+                r#"{"price":15}"#
+            })
+        }
+        // Core takes no second guest.
+        "/stays" => {
+            let wrong = core && received.body.contains(r#""bed":1"#);
+            Reply::json(if wrong {
+                r#"{"ok":false}"#
+            } else {
+                r#"{"ok":true}"#
+            })
+        }
+        // Neither gives the same answer twice.
+        _ => Reply::json(&format!(r#"{{"count":{}}}"#, number * 2 + u64::from(core))),
+    }
+}
+
+/// What the proxy kept of one request that shows a difference.
+struct Seen {
+    legacy: Service,
+    core: Service,
+    evidence: PathBuf,
+    group: String,
+    folder: TempDir,
+}
+
+async fn seen(method: &str, path: &str, body: Option<&str>) -> Seen {
+    let (legacy, core) = (Service::start(false), Service::start(true));
+    let folder = tempfile::tempdir().expect("a place for test files");
+    let evidence = folder.path().join("e.db");
+    let mut config = Config {
+        legacy: Some(legacy.server.url()),
+        core: Some(core.server.url()),
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: ([127, 0, 0, 1], 0).into(),
+        ..Config::default()
+    };
+    config.evidence.file = Some(evidence.clone());
+    config.writes.default = Policy::Mirror;
+    config.writes.database = Database::Isolated;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    let client = Target::new(
+        &format!("http://{}", proxy.listen()),
+        ClientConfig::default(),
+    );
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let sent = client
+        .expect("an address")
+        .send(&Outgoing {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: vec![
+                field("accept", "application/json"),
+                field("accept-language", "ko"),
+                field("authorization", &format!("Bearer {TOKEN}")),
+                field("content-type", "application/json"),
+                field("x-role", "STAFF"),
+            ],
+            body: body.map(|body| body.as_bytes().to_vec()),
+        })
+        .await;
+    let answer = sent.observation.answer.expect("legacy answers");
+    assert_eq!(answer.status, 200);
+    settled(&proxy).await;
+    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
+    assert!(stopped.expect("no panic"));
+    let report = json(
+        verifier()
+            .args(["report", "--format", "json", "--evidence"])
+            .arg(&evidence),
+        1,
+    );
+    let group = report["findings"][0]["group_id"]
+        .as_str()
+        .expect("a finding")
+        .to_owned();
+    Seen {
+        legacy,
+        core,
+        evidence,
+        group,
+        folder,
+    }
+}
+
+fn json(command: &mut assert_cmd::Command, exit: i32) -> Value {
+    let output = command.output().expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(exit), "{text}{error}");
+    assert!(
+        !text.contains(TOKEN) && !error.contains(TOKEN),
+        "{text}{error}"
+    );
+    serde_json::from_str(&text).expect("JSON")
+}
+
+impl Seen {
+    fn command(&self, more: &[&str]) -> assert_cmd::Command {
+        let mut command = verifier();
+        command.args(["minimise", "--group", &self.group[..8], "--evidence"]);
+        command
+            .arg(&self.evidence)
+            .args(["--legacy", &self.legacy.server.url()]);
+        command
+            .args(["--core", &self.core.server.url()])
+            .args(more)
+            .env("T", TOKEN);
+        command
+    }
+
+    fn minimise(&self, more: &[&str], exit: i32) -> Value {
+        json(self.command(more).args(["--format", "json"]), exit)
+    }
+}
+
+const WITH_TOKEN: [&str; 2] = ["--value-env", "header:authorization=T"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_difference_needs_is_left_of_a_request() {
+    let seen = seen("GET", "/rooms?page=3&size=20&sort=name,asc&q=a%20b", None).await;
+    let before = seen.legacy.asked();
+    let found = seen.minimise(&WITH_TOKEN, 0);
+    assert_eq!(
+        found["needed"],
+        serde_json::json!(["header:authorization", "header:x-role", "query:sort"])
+    );
+    assert_eq!(found["minimal"], true);
+    assert_eq!(found["request"]["target"], "/rooms?sort=name");
+    assert_eq!(found["requests"], seen.legacy.asked() - before);
+    assert_eq!(found["supply"][0]["class"], "token");
+    let curl = found["curl"]["core"].as_str().expect("a command");
+    assert!(
+        curl.contains("/rooms?sort=name'") && curl.contains("Bearer <token>"),
+        "{curl}"
+    );
+    let case = found["case"].as_str().expect("lines");
+    assert!(case.contains(r#"params: ["sort=name"]"#), "{case}");
+
+    let output = seen
+        .command(&WITH_TOKEN)
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    for words in [
+        "3 of 9 parts",
+        "no single one can go",
+        "curl -sS -i",
+        "- id: live_",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_and_not_given_is_named() {
+    let seen = seen("GET", "/rooms?sort=name", None).await;
+    let missed = seen.minimise(&[], 3);
+    assert_eq!(missed["shown"], false);
+    let reason = missed["reason"].as_str().expect("a reason");
+    assert!(reason.contains("statuses 401 401"), "{reason}");
+    assert_eq!(missed["unsupplied"][0]["place"], "header:authorization");
+    let output = seen.command(&[]).output().expect("the program runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(
+        text.contains("--value-env 'header:authorization=VAR'"),
+        "{text}"
+    );
+
+    for (more, remedy) in [
+        (
+            &["--value-env", "header:authorization=MISSING"][..],
+            "MISSING",
+        ),
+        (
+            &["--value-env", "query:sort=T"],
+            "nothing is hidden at `query:sort`",
+        ),
+        (&["--value-env", "T"], "PLACE=VAR"),
+        (&["--account", "admin"], "--catalog"),
+    ] {
+        let output = seen.command(more).output().expect("the program runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(remedy) && !error.contains(TOKEN), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_sent_again_only_with_leave() {
+    let body = r#"{"guests":[{"name":"A","bed":41},{"name":"B","bed":17}],"note":"x"}"#;
+    let seen = seen("POST", "/stays", Some(body)).await;
+    let before = (seen.legacy.asked(), seen.core.asked());
+    let output = seen
+        .command(&WITH_TOKEN)
+        .output()
+        .expect("the program runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("--allow-writes"), "{error}");
+    assert_eq!(
+        (seen.legacy.asked(), seen.core.asked()),
+        before,
+        "nothing was sent"
+    );
+
+    let mut more = WITH_TOKEN.to_vec();
+    more.push("--allow-writes");
+    let found = seen.minimise(&more, 0);
+    assert_eq!(found["request"]["body"], r#"{"guests":[{"bed":1}]}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_is_kept_and_noise_is_called_so() {
+    let one = seen("GET", "/rooms?a=1&b=2&c=3&sort=name&d=4", None).await;
+    let before = one.legacy.asked();
+    let mut more = WITH_TOKEN.to_vec();
+    more.extend(["--max-requests", "8"]);
+    let found = one.minimise(&more, 3);
+    assert_eq!(
+        (&found["shown"], &found["minimal"]),
+        (&Value::Bool(true), &Value::Bool(false))
+    );
+    assert!(one.legacy.asked() - before <= 8);
+    let target = found["request"]["target"].as_str().expect("a target");
+    assert!(target.contains("sort=name"), "{target}");
+
+    let noisy = seen("GET", "/other", None).await;
+    let missed = noisy.minimise(&WITH_TOKEN, 3);
+    let reason = missed["reason"].as_str().expect("a reason");
+    assert!(reason.contains("noise"), "{reason}");
+    let files = files(noisy.folder.path());
+    assert!(
+        files.iter().all(|name| name.starts_with("e.db")),
+        "{files:?}"
+    );
+}
+
+/// Names of what lies in a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder that is there");
+    let names = entries.map(|entry| entry.expect("readable").file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
