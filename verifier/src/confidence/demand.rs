@@ -30,8 +30,8 @@ impl Default for ConfidenceConfig {
             target_percent: TARGET_RATE * 100.0,
             limit_percent: LIMIT_RATE * 100.0,
             alpha: ALPHA,
-            slower_percent: 10.0,
-            slower_ms: 1.0,
+            slower_percent: 20.0,
+            slower_ms: 5.0,
         }
     }
 }
