@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod conditions;
 pub mod minimise;
 pub mod parts;
 pub mod reduce;

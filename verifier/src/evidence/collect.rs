@@ -12,6 +12,7 @@ use super::record::{
 };
 use super::redact::class::{Origin, is_plain_name};
 use super::redact::{Redactor, plain_place, relation_text};
+use super::usage::{bound_parameters, parameters};
 use crate::decode::{codings, decode};
 use crate::exchange::Observation;
 use crate::ids::Aligned;
@@ -207,8 +208,18 @@ impl Collector {
             exchanges: 0,
             first_ms: judged.at_ms,
             last_ms: judged.at_ms,
+            parameters: BTreeMap::new(),
             samples: Vec::new(),
         });
+        for name in parameters(&judged.exchange.path) {
+            match group.parameters.get_mut(name) {
+                Some(count) => *count = count.saturating_add(1),
+                None => {
+                    group.parameters.insert(name.to_owned(), 1);
+                    bound_parameters(&mut group.parameters);
+                }
+            }
+        }
         group.exchanges = group.exchanges.saturating_add(1);
         group.first_ms = group.first_ms.min(judged.at_ms);
         group.last_ms = group.last_ms.max(judged.at_ms);

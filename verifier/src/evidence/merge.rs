@@ -13,6 +13,7 @@ use super::record::{
     EndpointRecord, EndpointTally, Evidence, Group, Histogram, Ledger, MAX_GROUPS, MAX_IDS,
     MAX_SAMPLES, MAX_SHAPES, Sample,
 };
+use super::usage::bound_parameters;
 use crate::severity::Severity;
 
 /// Why two pieces of evidence cannot become one.
@@ -213,6 +214,8 @@ impl Group {
         add(&mut self.exchanges, other.exchanges);
         self.first_ms = self.first_ms.min(other.first_ms);
         self.last_ms = self.last_ms.max(other.last_ms);
+        add_all(&mut self.parameters, other.parameters);
+        bound_parameters(&mut self.parameters);
         self.samples.extend(other.samples);
         self.bound_samples();
     }

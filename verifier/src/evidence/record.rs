@@ -394,6 +394,10 @@ pub struct Group {
     pub first_ms: i64,
     /// When it was last seen.
     pub last_ms: i64,
+    /// Of its exchanges, those with a query parameter, by its name; at most
+    /// [`MAX_PARAMETERS`](super::usage::MAX_PARAMETERS).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, u64>,
     /// Examples by ascending rank; only the first has bodies.
     pub samples: Vec<Sample>,
 }

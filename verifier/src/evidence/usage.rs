@@ -5,7 +5,7 @@
 //! Everything is bounded, and what is kept depends on the thing alone: so several proxies' counts fold
 //! together in any order (see [`super::merge`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -313,10 +313,24 @@ impl Uses {
                 let sum = one.parameters.entry(name.clone()).or_default();
                 *sum = sum.saturating_add(*count);
             }
-            self.cut |= bound(&mut one.parameters, MAX_PARAMETERS, |name| name_rank(name));
+            self.cut |= bound_parameters(&mut one.parameters);
         }
         self.cut |= bound(&mut self.by, MAX_USES, UseKey::rank);
     }
+}
+
+/// Keeps as many parameters as one use may have: those of smallest rank.
+pub fn bound_parameters(parameters: &mut BTreeMap<String, u64>) -> bool {
+    bound(parameters, MAX_PARAMETERS, |name| name_rank(name))
+}
+
+/// The names of the parameters in a query as they may be kept, each once.
+pub fn parameters(target: &str) -> BTreeSet<&str> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| parameter(pair.split_once('=').map_or(pair, |(name, _)| name)))
+        .collect()
 }
 
 /// Keeps the members of smallest rank; whether one was dropped.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::text::lines;
 use super::{LiveReport, Side, curl};
+use crate::causes::conditions::{Condition, conditions};
 use crate::causes::{Cause, causes};
 use crate::evidence::adopt;
 use crate::evidence::record::{Group, Sample};
@@ -43,11 +44,34 @@ fn case(report: &LiveReport, id: &str, sample: &Sample) -> Option<String> {
     Some(lines.join("\n"))
 }
 
+/// What all requests of the cause have in common and others have not, at each of its endpoints.
+fn only(report: &LiveReport, cause: &Cause) -> Vec<Condition> {
+    let ledger = &report.evidence.ledger;
+    let groups = cause.groups.iter().filter_map(|id| ledger.groups.get(id));
+    let mut all = groups
+        .filter(|group| group.key.kind == cause.signature.kind)
+        .map(|group| match ledger.endpoints.get(&group.key.endpoint) {
+            Some(record) => conditions(group, &record.tally.uses),
+            None => Vec::new(),
+        });
+    let mut common = all.next().unwrap_or_default();
+    for more in all {
+        common.retain(|condition| more.contains(condition));
+    }
+    common
+}
+
+fn words(conditions: &[Condition]) -> String {
+    let words: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
 /// Columns of the table; a number's begins with `#`.
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "#rank",
     "what",
     "where",
+    "only",
     "#endpoints",
     "#made equal",
     "#exchanges",
@@ -59,6 +83,7 @@ fn row(report: &LiveReport, at: usize, cause: &Cause) -> Vec<String> {
         (at + 1).to_string(),
         cause.signature.what(),
         cause.signature.place.clone(),
+        words(&only(report, cause)),
         cause.endpoints.len().to_string(),
         cause.unlocks.to_string(),
         cause.exchanges.to_string(),
@@ -86,7 +111,7 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
     }
     let bold = Style::new().bold();
     writeln!(out, "{}", "Causes".style(bold))?;
-    let widths = [4, 60, 50, 9, 10, 12, 16];
+    let widths = [4, 60, 50, 40, 9, 10, 12, 16];
     let columns: Vec<(&str, usize)> = COLUMNS
         .iter()
         .zip(widths)
@@ -134,6 +159,10 @@ pub(super) fn values(report: &LiveReport) -> Vec<Value> {
                 "kind": cause.signature.kind,
                 "relation": cause.signature.relation,
                 "place": cause.signature.place,
+                "only": only(report, cause).iter().map(|condition| json!({
+                    "parameter": condition.parameter,
+                    "present": condition.present,
+                })).collect::<Vec<_>>(),
                 "endpoints": cause.endpoints,
                 "endpoints_made_equal": cause.unlocks,
                 "exchanges": cause.exchanges,
