@@ -9,7 +9,7 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 use verifier::catalogue::Catalogue;
 
-use crate::harness::{RawServer, Received, Reply, core, root, verifier};
+use crate::harness::{RawServer, Received, Reply, core, legacy, root, verifier};
 
 /// Runs `verifier` in `folder`; exit code, and all it printed.
 fn run(folder: &Path, args: &[&str]) -> (i32, String) {
@@ -127,7 +127,12 @@ fn an_openapi_document_becomes_a_catalogue_that_loads() {
     );
     assert_eq!(code, 0);
     for (document, words) in [
-        ("swagger: '2.0'\n", "Swagger 2.0"),
+        ("swagger: '2.0'\n", "Swagger 2.0: convert it to OpenAPI 3"),
+        ("swagger: 2.0\npaths: {}\n", "Swagger 2.0: convert it"),
+        (
+            r#"{"swagger": "2.0", "paths": {}}"#,
+            "Swagger 2.0: convert it",
+        ),
         ("a: 1\n", "openapi: 3.0.x"),
         ("openapi: 3.0.0\npaths: {}\n", "nothing to import"),
         ("{", "line 1"),
@@ -338,7 +343,9 @@ fn service() -> RawServer {
     RawServer::start(|received: &Received| {
         let method = received.line.split(' ').next().unwrap_or_default();
         match (method, received.path()) {
-            ("POST", "/api/login") => Reply::json(r#"{"value":{"accessToken":"t"}}"#),
+            ("POST", path) if path.ends_with("/login") => {
+                Reply::json(r#"{"value":{"accessToken":"t"}}"#)
+            }
             ("POST", _) => Reply::of("201 Created", "application/json", r#"{"id":1}"#),
             ("DELETE", _) => Reply::with("204 No Content", "", ""),
             _ => Reply::json(&format!(
@@ -475,6 +482,108 @@ fn an_openapi_31_document_becomes_a_catalogue_that_records_and_replays() {
     );
     let server = service();
     record_and_replay(folder.path(), "c.yaml", &server.url());
+}
+
+/// What an API of the older form says of the reference pair: nullable values, examples, references, servers.
+const OPENAPI_30_OF_THE_PAIR: &str = r##"
+openapi: 3.0.3
+info: { title: Resort, version: "1" }
+servers:
+  - url: "{scheme}://api.example.com/{base}/v1"
+    variables: { scheme: { default: https }, base: { default: api } }
+security: [{ bearer: [] }]
+paths:
+  /auth/login:
+    post:
+      operationId: login
+      security: []
+      requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Login" } } } }
+      responses: { "200": { description: in, content: { application/json: { schema: { $ref: "#/components/schemas/Session" } } } } }
+  /rooms:
+    parameters:
+      - { $ref: "#/components/parameters/Size" }
+      - { name: status, in: query, schema: { type: string, nullable: true, example: NORMAL } }
+      - { name: excludeReservationId, in: query, example: null, schema: { type: integer, nullable: true } }
+    get:
+      operationId: listRooms
+      parameters: [{ name: sort, in: query, required: true, schema: { type: string }, example: "number,asc" }]
+      responses: { "200": { description: ok } }
+  /rooms/{roomId}:
+    parameters: [{ $ref: "#/components/parameters/RoomId" }]
+    get: { operationId: getRoom, responses: { "200": { description: ok }, "404": { description: none } } }
+    patch:
+      operationId: editRoom
+      requestBody: { $ref: "#/components/requestBodies/Room" }
+      responses: { "200": { description: ok } }
+  /actuator/health:
+    servers: [{ url: / }]
+    get: { operationId: health, security: [], responses: { "200": { description: up } } }
+components:
+  parameters:
+    RoomId: { name: roomId, in: path, required: true, schema: { type: integer }, example: 7 }
+    Size: { name: size, in: query, schema: { type: integer, nullable: true, default: 5 } }
+  requestBodies:
+    Room: { content: { application/json: { schema: { $ref: "#/components/schemas/Room" } } } }
+  schemas:
+    Login: { type: object, required: [username, password], properties: { username: { type: string }, password: { type: string, format: password } } }
+    Session: { type: object, properties: { value: { type: object, properties: { accessToken: { type: string, nullable: true } } } } }
+    Room:
+      type: object
+      required: [note, number]
+      properties: { note: { type: string, nullable: true, example: null }, number: { type: string, minLength: 2, example: "9{x}" }, id: { type: integer, readOnly: true } }
+"##;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_openapi_30_document_becomes_a_catalogue_that_records_legacy_and_replays_core() {
+    let folder = tempfile::tempdir().expect("a place for test files");
+    fs::write(folder.path().join("api.yaml"), OPENAPI_30_OF_THE_PAIR).expect("a new file");
+    let import = ["import", "--openapi", "api.yaml", "--out", "c.yaml"];
+    let (code, told) = run(folder.path(), &import);
+    assert_eq!(code, 0, "{told}");
+    let text = fs::read_to_string(folder.path().join("c.yaml")).expect("it was written");
+    for words in [
+        r#"path: "/api/v1/rooms""#,
+        r#"path: "/api/v1/rooms/{room_id}""#,
+        r#"path: "/actuator/health""#,
+        "path_params: { room_id: 7 }",
+        "size=5",
+        "status=NORMAL",
+        "sort=number,asc",
+        "not sent, since optional: excludeReservationId",
+        r#"{"note":null,"number":"9{{x}}"}"#,
+        r#"access: "/value/accessToken""#,
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in\n{text}");
+    }
+    // every operation, writes too, before a service that takes whatever comes
+    let server = service();
+    record_and_replay(folder.path(), "c.yaml", &server.url());
+    // and the reads before the pair, once a person has named the account and said whose data it is
+    let named = text
+        .replace("change-me", "testuser")
+        .replace("data: real", "data: synthetic");
+    fs::write(folder.path().join("c.yaml"), named).expect("a file of our own");
+    let (legacy, core) = (legacy().await, core(DefectSet::NONE).await);
+    let only = ["list_rooms", "get_room", "health"].map(|id| ["--only", id]);
+    let files = ["--catalog", "c.yaml", "--golden", "pair"];
+    let with = |command: &[&str]| {
+        let mut args = command.to_vec();
+        args.extend(files);
+        args.extend(only.as_flattened());
+        let output = verifier()
+            .args(&args)
+            .env("VERIFIER_PASSWORD", "testuser123")
+            .current_dir(folder.path())
+            .output()
+            .expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, told) = with(&["record", "--legacy", &legacy.url(), "--accept"]);
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = with(&["replay", "--candidate", &core.url()]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("3/3"), "{told}");
 }
 
 /// Texts that must not survive, each where a recording may hold it.

@@ -2,6 +2,7 @@
 //! golden files.
 
 mod catalogue;
+mod ci_examples;
 mod cli;
 mod coverage;
 mod explained;

@@ -10,7 +10,7 @@ use verifier::catalogue::Catalogue;
 use verifier::cutover::Config;
 
 /// Of each catalogue: a name, and the file.
-const CATALOGUES: [(&str, &str); 40] = [
+const CATALOGUES: [(&str, &str); 42] = [
     ("nothing at all", ""),
     ("comments only", "# to be written\n"),
     (
@@ -41,6 +41,14 @@ const CATALOGUES: [(&str, &str); 40] = [
     (
         "a misspelt bound in a rule",
         "rules:\n  - at: /a\n    tolerate: {secnds: 5}\n",
+    ),
+    (
+        "a misspelt tolerance in a rule",
+        "rules:\n  - at: /a\n    tolerate: same-fromat\n",
+    ),
+    (
+        "a misspelt source of a password",
+        "test_accounts:\n  admin:\n    username: a\n    password:\n      flie: p.txt\n",
     ),
     (
         "a key that resembles none",

@@ -96,15 +96,56 @@ pub(super) struct AccountFile {
 }
 
 /// A password in clear (test accounts only), or where it is to be found.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "write a password, or `{env: NAME}` or `{file: PATH}`"
-)]
-#[schemars(rename = "Password")]
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged, rename = "Password")]
 pub(super) enum PasswordFile {
     From(PasswordSource),
     Clear(Scalar),
+}
+
+/// By hand, since what serde tries in turn forgets which key is wrong and where it stands.
+impl<'de> Deserialize<'de> for PasswordFile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PasswordVisitor)
+    }
+}
+
+struct PasswordVisitor;
+
+impl<'de> serde::de::Visitor<'de> for PasswordVisitor {
+    type Value = PasswordFile;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a password, or `{env: NAME}` or `{file: PATH}`")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<PasswordFile, E> {
+        Ok(PasswordFile::Clear(Scalar::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<PasswordFile, E> {
+        Ok(PasswordFile::Clear(Scalar::Int(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<PasswordFile, E> {
+        Ok(PasswordFile::Clear(i64::try_from(value).map_or_else(
+            |_| Scalar::Text(value.to_string()),
+            Scalar::Int,
+        )))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<PasswordFile, E> {
+        Ok(PasswordFile::Clear(Scalar::Float(value)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<PasswordFile, E> {
+        Ok(PasswordFile::Clear(Scalar::Text(text.to_owned())))
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<PasswordFile, A::Error> {
+        PasswordSource::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+            .map(PasswordFile::From)
+    }
 }
 
 /// Where a password is to be found; exactly one of these.

@@ -141,7 +141,8 @@ impl<'d> Document<'d> {
                 }
             }
         }
-        entry.path = self.path(path, &parameters, &mut entry);
+        let base = self.base_path(item, operation);
+        entry.path = self.path(&base, path, &parameters, &mut entry);
         let mut optional = Vec::new();
         for parameter in parameters {
             let Some(name) = parameter.get("name").and_then(Value::as_str) else {
@@ -185,17 +186,35 @@ impl<'d> Document<'d> {
         entry
     }
 
-    /// The path below the first server's own, its placeholders named and filled.
-    fn path(&self, path: &str, parameters: &[&'d Value], entry: &mut Entry) -> String {
-        let server = self
-            .root
-            .pointer("/servers/0/url")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let prefix = match server.split_once("://") {
-            Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
-            None => server,
+    /// The path of the first server, its variables as they are by default; an operation's servers win
+    /// over its path's, and those over the document's.
+    fn base_path(&self, item: &Value, operation: &Value) -> String {
+        let mut holders = [operation, item, self.root].into_iter();
+        let Some(server) = holders.find_map(|holder| holder.pointer("/servers/0")) else {
+            return String::new();
         };
+        let url = server.get("url").and_then(Value::as_str);
+        let mut url = url.unwrap_or_default().to_owned();
+        let variables = server.get("variables").and_then(Value::as_object);
+        for (name, variable) in variables.into_iter().flatten() {
+            if let Some(default) = variable.get("default").and_then(Value::as_str) {
+                url = url.replace(&format!("{{{name}}}"), default);
+            }
+        }
+        match url.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]).to_owned(),
+            None => url,
+        }
+    }
+
+    /// The path below `prefix`, its placeholders named and filled.
+    fn path(
+        &self,
+        prefix: &str,
+        path: &str,
+        parameters: &[&'d Value],
+        entry: &mut Entry,
+    ) -> String {
         let mut out = if prefix.contains('{') || !prefix.starts_with('/') {
             String::new()
         } else {
@@ -245,7 +264,8 @@ impl<'d> Document<'d> {
 
     /// A parameter's value, and whether it is made up.
     fn parameter(&self, parameter: &'d Value) -> (Value, bool) {
-        if let Some(value) = self.example(parameter) {
+        // Null says that it may be left out (3.0: `nullable`), and cannot be written here.
+        if let Some(value) = self.example(parameter).filter(|value| !value.is_null()) {
             return (value, false);
         }
         let content = parameter.get("content").and_then(Value::as_object);

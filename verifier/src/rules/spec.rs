@@ -50,16 +50,40 @@ pub struct RuleSpec {
 }
 
 /// How far values may differ.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "write `any`, `same-format`, `{abs: 1}` or `{seconds: 5}`"
-)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum TolerateSpec {
     /// `any` or `same-format`.
     Word(TolerateWord),
     /// A bound.
     Measure(MeasureSpec),
+}
+
+/// By hand, since what serde tries in turn forgets which key is wrong and where it stands.
+impl<'de> Deserialize<'de> for TolerateSpec {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TolerateVisitor)
+    }
+}
+
+struct TolerateVisitor;
+
+impl<'de> serde::de::Visitor<'de> for TolerateVisitor {
+    type Value = TolerateSpec;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`any`, `same-format`, `{abs: 1}` or `{seconds: 5}`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<TolerateSpec, E> {
+        TolerateWord::deserialize(serde::de::value::StrDeserializer::new(word))
+            .map(TolerateSpec::Word)
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<TolerateSpec, A::Error> {
+        MeasureSpec::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+            .map(TolerateSpec::Measure)
+    }
 }
 
 /// Tolerances without a number.

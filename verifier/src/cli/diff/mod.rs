@@ -248,29 +248,24 @@ fn media_type_of(path: &Path) -> Option<&'static str> {
     )
 }
 
-/// Rules on their own, or within a catalogue.
+/// The rules of a catalogue, whatever else stands in it.
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a list of rules, or a mapping with `rules`"
-)]
-enum RulesFile {
-    List(Vec<RuleSpec>),
-    Catalogue { rules: Vec<RuleSpec> },
+struct RulesOf {
+    rules: Vec<RuleSpec>,
 }
 
 fn read_rules(path: &Path) -> anyhow::Result<Rules> {
     let name = path.display();
     let text =
         fs::read_to_string(path).with_context(|| format!("{name}: cannot read the rules"))?;
-    // A list is read as one, so that an error names the rule's line and not only the shape.
-    let specs = match serde_saphyr::from_str::<Vec<RuleSpec>>(&text) {
-        Ok(specs) => specs,
-        Err(error) => match serde_saphyr::from_str::<RulesFile>(&text) {
-            Ok(RulesFile::List(rules) | RulesFile::Catalogue { rules }) => rules,
-            Err(_) => return Err(error).with_context(|| format!("{name}: cannot read the rules")),
-        },
+    // Read as what it is, so that an error names the rule's line and not only the shape.
+    let catalogue = text.lines().any(|line| line.starts_with("rules:"));
+    let specs = if catalogue {
+        serde_saphyr::from_str::<RulesOf>(&text).map(|catalogue| catalogue.rules)
+    } else {
+        serde_saphyr::from_str::<Vec<RuleSpec>>(&text)
     };
+    let specs = specs.with_context(|| format!("{name}: cannot read the rules"))?;
     let today = jiff::ZonedDateTime::now().date();
     Rules::compile(&specs, Some(today)).with_context(|| format!("{name}: unsound rules"))
 }
