@@ -5,15 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use verifier::gate::actuator::Nginx;
-use verifier::gate::journal::entry::{Entry, Route};
+use verifier::gate::journal::entry::Entry;
 use verifier::gate::journal::{DiskPen, Journal};
-use verifier::gate::record::{EvidenceKind, EvidenceRecord};
-use verifier::gate::state::State;
-use verifier::gate::weight::Weight;
-use verifier::jwt::cell::Side;
+use verifier::gate::state::{Aside, State};
 
-use super::nginx::{Router, set, weight};
+use super::evidence;
+use super::nginx::{Router, served};
 use super::prometheus::Counting;
 use super::{Pair, Traffic, get, target, write};
 
@@ -29,54 +26,38 @@ struct Site {
 }
 
 impl Site {
-    /// Everything runs, and the gate's journal says that core has `percent` of the traffic, on evidence
-    /// of the build that runs.
-    async fn at(percent: u8) -> Self {
+    /// Everything runs, and legacy serves everyone.
+    async fn new() -> Self {
         let pair = Pair::new().await;
         let nginx = Router::new(&pair).await;
         let counting = Counting::new(&pair).await;
-        let site = Self {
+        Self {
             pair,
             nginx,
             counting: Some(counting),
-        };
-        set(&mut Nginx::new(&site.nginx.config), weight(percent), 1).await;
-        site.configure();
-        let (_, env) = get(&target(&site.pair.core.url()), "/api/v1/env")
+        }
+    }
+
+    /// The build that core says it is.
+    async fn build(&self) -> String {
+        let (_, env) = get(&target(&self.pair.core.url()), "/api/v1/env")
             .await
             .expect("an answer");
         let env: Value = serde_json::from_str(&env).expect("JSON");
-        let build = env
-            .pointer("/value/commitSha")
-            .and_then(Value::as_str)
-            .expect("a build");
-        let share = Weight::from_percent(percent).expect("a weight");
-        let mut journal = site.journal();
-        for entry in [
-            Entry::Begun {
-                run_id: "run".to_owned(),
-                attempt: 1,
-                tool: "test".to_owned(),
-            },
-            Entry::Evidence {
-                record: evidence(build),
-            },
-            Entry::Moved {
-                from: State::Draft,
-                to: State::Canary(share),
-                evidence: String::new(),
-                reason: "the test begins here".to_owned(),
-                before: Route::START,
-                after: Route {
-                    weight: share,
-                    canary: true,
-                    main: Side::Legacy,
-                },
-            },
-        ] {
-            journal.write(entry, now_ms()).expect("a disk");
-        }
-        site
+        let build = env.pointer("/value/commitSha").and_then(Value::as_str);
+        build.expect("a build").to_owned()
+    }
+
+    /// Everything runs, and core has 30 percent of the traffic, on evidence that the gate accepted.
+    async fn at_30() -> (Self, Vec<Traffic>) {
+        let site = Self::new().await;
+        let people = site.people();
+        site.configure("2s", true).await;
+        site.climb("SHADOWED").await;
+        site.approve();
+        site.climb("C30").await;
+        assert_eq!(site.share().await.as_deref(), Some("weight=30"));
+        (site, people)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -94,32 +75,106 @@ impl Site {
         .expect("a journal")
     }
 
-    fn configure(&self) {
+    /// At least `min_time` at each share; with a journey that is asked, if `probe`.
+    async fn configure(&self, min_time: &str, probe: bool) {
         let counting = self.counting.as_ref().expect("it runs");
-        let gate = json!({
-            "min_time": "2s", "min_requests": 40, "tick": "1s", "settle": "1s", "effect_within": "30s",
+        let files = evidence::of(&self.build().await).await;
+        let now = jiff::ZonedDateTime::now();
+        let (today, later) = (
+            now.date(),
+            now.date().saturating_add(jiff::Span::new().days(2)),
+        );
+        // What neither this traffic nor a replay can prove.
+        let waivers = ["dev_test_data", "reservations_delete"].map(|endpoint| {
+            json!({
+                "endpoint": endpoint, "reason": "nobody asks for it", "owner": "Kim",
+                "expires": later.to_string(),
+            })
+        });
+        let mut gate = json!({
+            "min_time": min_time,
+            "min_requests": 40, "tick": "1s", "settle": "1s", "effect_within": "30s",
             "rollback": { "max_blind": "6s" },
             "soak": { "first_watch": "1s" },
             "contacts": { "rollback": "Kim" },
+            "attestations": {
+                "backup_restored": { "by": "Kim", "on": today.to_string() },
+                "legacy_reads_core_writes": { "by": "Kim", "on": today.to_string() },
+            },
+            "evidence": { "replay": [files.replay], "jwt": files.jwt, "live": files.live },
+            "waivers": waivers,
             "router": { "nginx": serde_json::to_value(&self.nginx.config).expect("JSON") },
             "signals": {
                 "prometheus": {
                     "url": counting.config.url, "scrape_interval": "1s",
                     "core": counting.config.core, "legacy": counting.config.legacy,
                 },
-                "probes": [{
-                    "name": "config", "url": self.nginx.base, "times": 12,
-                    "requests": [{ "path": PATH, "json": { "/value/isAvailableRegistration": null } }],
-                }],
                 "identity": {
                     "url": format!("{}/api/v1/env", self.pair.core.url()), "pointer": "/value/commitSha",
                 },
             },
         });
-        let all =
-            json!({ "legacy": self.pair.legacy.url(), "core": self.pair.core.url(), "gate": gate });
+        if probe {
+            gate["signals"]["probes"] = json!([{
+                "name": "config", "url": self.nginx.base, "times": 12,
+                "requests": [{ "path": PATH, "json": { "/value/isAvailableRegistration": null } }],
+            }]);
+        }
+        let all = json!({
+            "legacy": self.pair.legacy.url(), "core": self.pair.core.url(),
+            "catalog": files.catalogue, "gate": gate,
+        });
         // JSON is YAML.
         write(&self.file("cutover.yaml"), &all.to_string());
+    }
+
+    /// What the gate says of itself.
+    fn told(&self) -> Value {
+        let output = self.gate(&["status", "--format", "json"]).output();
+        serde_json::from_slice(&output.expect("it runs").stdout).expect("JSON")
+    }
+
+    /// A person looks at what was accepted, and approves it.
+    fn approve(&self) {
+        let told = self.told();
+        let hash = told["evidence"].as_str().expect("a hash");
+        let output = self.gate(&["approve", "--evidence", hash]).output();
+        let output = output.expect("it runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Runs until `state` is reached.
+    async fn climb(&self, state: &str) {
+        let mut gate = self.start(&["run", "--until", state]);
+        let code = gate.end(Duration::from_mins(2)).await;
+        assert_eq!(code, 0, "{state}: {}", status(self));
+    }
+
+    /// Legacy alone answers people: core's own counter stands still, but for whoever reads it.
+    async fn only_legacy(&self, people: &[Traffic]) {
+        // What a worker had accepted before it was replaced may still go to core.
+        people[0].more(20).await;
+        let (sent, before) = (sum(people, Traffic::sent), served(&self.pair).await);
+        let bad = sum(people, Traffic::bad);
+        people[0].more(100).await;
+        let (sent, after) = (sum(people, Traffic::sent) - sent, served(&self.pair).await);
+        let (legacy, core) = (after.0 - before.0, after.1 - before.1);
+        assert!(
+            legacy >= sent.saturating_sub(2 * PEOPLE as u64) && core * 10 < sent,
+            "of {sent} requests legacy answered {legacy}, core {core}"
+        );
+        assert_eq!(sum(people, Traffic::bad), bad, "nobody meets core's fault");
+    }
+
+    /// What the gate has counted of core since its share changed last.
+    fn counted(&self) -> u64 {
+        let kept = std::fs::read(self.file("state/observation.json")).unwrap_or_default();
+        let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
+        kept["core"]["requests"].as_u64().unwrap_or(0)
     }
 
     fn gate(&self, words: &[&str]) -> Command {
@@ -186,65 +241,39 @@ fn now_ms() -> i64 {
     i64::try_from(since.expect("after 1970").as_millis()).expect("fits")
 }
 
-fn evidence(build: &str) -> EvidenceRecord {
-    EvidenceRecord {
-        kind: EvidenceKind::Replay,
-        core: vec![build.to_owned()],
-        legacy: Vec::new(),
-        catalogue: String::new(),
-        goldens: None,
-        file: None,
-        n: 1,
-        k: 0,
-        distinct: 1,
-        excused: 0,
-        from_ms: now_ms(),
-        to_ms: now_ms(),
-        expires_ms: now_ms() + 86_400_000,
-        attempt: 1,
-        alpha: 0.05,
-        ln_e: None,
-        tool: "test".to_owned(),
-        sha256: String::new(),
-    }
-    .sealed()
-}
-
 fn sum(people: &[Traffic], of: impl Fn(&Traffic) -> u64) -> u64 {
     people.iter().map(of).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_good_core_climbs_to_everything_and_is_switched_without_a_lost_request() {
-    let site = Site::at(10).await;
+async fn a_good_core_climbs_from_nothing_to_everything_and_back_without_a_lost_request() {
+    let site = Site::new().await;
+    site.configure("2s", true).await;
     let people = site.people();
     let began = Instant::now();
-    let code = site
-        .start(&["run", "--until", "C100"])
-        .end(Duration::from_mins(2))
-        .await;
-    assert_eq!(code, 0, "{}", status(&site));
+    site.climb("SHADOWED").await;
+    site.only_legacy(&people).await;
+    site.approve();
+    site.climb("C100").await;
     assert_eq!(site.share().await.as_deref(), Some("weight=100"));
-    let hash = site.journal().standing().evidence_hash();
-    let approved = site
-        .gate(&["approve", "--evidence", &hash])
-        .output()
-        .expect("it runs");
-    assert!(
-        approved.status.success(),
-        "{}",
-        String::from_utf8_lossy(&approved.stderr)
-    );
-    let code = site
-        .start(&["run", "--until", "SWITCHED"])
-        .end(Duration::from_mins(1))
-        .await;
-    assert_eq!(code, 0, "{}", status(&site));
+    site.approve();
+    site.climb("SWITCHED").await;
     println!(
-        "10 to 100 percent and switched in {:.1} s; {} requests",
+        "0 to 100 percent and switched in {:.1} s; {} requests",
         began.elapsed().as_secs_f64(),
         sum(&people, Traffic::sent)
     );
+    let mut reached = Vec::new();
+    for line in &site.journal().contents().lines {
+        if let Entry::Moved { to, .. } = &line.entry {
+            reached.push(to.to_string());
+        }
+    }
+    assert_eq!(
+        reached.join(" "),
+        "VERIFIED SHADOWED READY C10 C30 C50 C100 SWITCHED"
+    );
+    let began = Instant::now();
     let rolled_back = site
         .gate(&["rollback", "--reason", "the test ends"])
         .output()
@@ -254,7 +283,12 @@ async fn a_good_core_climbs_to_everything_and_is_switched_without_a_lost_request
         "{}",
         String::from_utf8_lossy(&rolled_back.stderr)
     );
+    println!(
+        "rolled back by hand in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     assert_eq!(site.share().await.as_deref(), Some("weight=0"));
+    site.only_legacy(&people).await;
     assert_eq!(
         (sum(&people, Traffic::lost), sum(&people, Traffic::bad)),
         (0, 0)
@@ -273,8 +307,8 @@ async fn a_core_that_turns_bad_is_left_again_whatever_is_wrong_with_it() {
         ("slowness", "share=100%,slow=2500"),
         ("wrong bodies", "share=100%,body=empty"),
     ] {
-        let site = Site::at(30).await;
-        let people = site.people();
+        let (site, people) = Site::at_30().await;
+        site.configure("5m", true).await;
         let mut gate = site.start(&["run", "--until", "C50"]);
         people[0].more(100).await;
         let fault = format!("{fault},path={PATH}").parse().expect("a fault");
@@ -282,7 +316,7 @@ async fn a_core_that_turns_bad_is_left_again_whatever_is_wrong_with_it() {
         let began = Instant::now();
         while site.share().await.as_deref() != Some("weight=0") {
             assert!(
-                began.elapsed() < Duration::from_mins(1),
+                began.elapsed() < Duration::from_mins(3),
                 "{name}: {}",
                 status(&site)
             );
@@ -293,11 +327,13 @@ async fn a_core_that_turns_bad_is_left_again_whatever_is_wrong_with_it() {
             began.elapsed().as_secs_f64()
         );
         assert_eq!(
-            gate.end(Duration::from_mins(1)).await,
+            gate.end(Duration::from_mins(2)).await,
             1,
             "{name}: {}",
             status(&site)
         );
+        // Core is as bad as before: it is the router that keeps people from it.
+        site.only_legacy(&people).await;
         assert_eq!(
             sum(&people, Traffic::lost),
             0,
@@ -307,39 +343,97 @@ async fn a_core_that_turns_bad_is_left_again_whatever_is_wrong_with_it() {
     }
 }
 
+/// Prometheus ends while the gate looks on. Returns the gate, and the port that nobody listens at now.
+async fn blinded(site: &mut Site) -> (Gate, u16) {
+    let gate = site.start(&["run", "--until", "C50"]);
+    // It sees at first, and waits for its time.
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while site.counted() == 0 {
+        assert!(
+            Instant::now() < deadline,
+            "it sees nothing: {}",
+            status(site)
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let counting = site.counting.take().expect("it runs");
+    let port = counting.config.url.rsplit(':').next();
+    let port = port.and_then(|port| port.parse().ok()).expect("a port");
+    drop(counting);
+    (gate, port)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gate_that_goes_blind_waits_and_goes_on_when_it_sees_again() {
-    let mut site = Site::at(30).await;
-    let people = site.people();
-    // Blind from the start, with a journey that shows that all is well: nothing moves either way.
-    site.counting = None;
-    let mut gate = site.start(&["run", "--until", "C50"]);
-    people[0].more(400).await;
+async fn a_gate_that_goes_blind_holds_and_goes_on_when_it_sees_again() {
+    let (mut site, people) = Site::at_30().await;
+    site.configure("20s", true).await;
+    let (mut gate, port) = blinded(&mut site).await;
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while site.told()["aside"]["side"] != "HOLD" {
+        assert!(Instant::now() < deadline, "no hold: {}", status(&site));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Longer than it may be blind: a journey that holds shows that all is well.
+    tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(
         site.share().await.as_deref(),
         Some("weight=30"),
         "{}",
         status(&site)
     );
-    // It sees again, at the same address.
-    drop(site.counting.take());
-    let port = {
-        let text = std::fs::read_to_string(site.file("cutover.yaml")).expect("the file");
-        let all: Value = serde_json::from_str(&text).expect("JSON");
-        let url = all
-            .pointer("/gate/signals/prometheus/url")
-            .and_then(Value::as_str);
-        url.and_then(|url| url.rsplit(':').next()?.parse().ok())
-            .expect("a port")
-    };
     site.counting = Some(Counting::at(&site.pair, port).await);
     assert_eq!(
-        gate.end(Duration::from_secs(90)).await,
+        gate.end(Duration::from_mins(2)).await,
         0,
         "{}",
         status(&site)
     );
     assert_eq!(site.share().await.as_deref(), Some("weight=50"));
+    assert_eq!(
+        (sum(&people, Traffic::lost), sum(&people, Traffic::bad)),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_stays_blind_without_a_journey_goes_back() {
+    let (mut site, people) = Site::at_30().await;
+    site.configure("5m", false).await;
+    let (mut gate, _) = blinded(&mut site).await;
+    let began = Instant::now();
+    assert_eq!(
+        gate.end(Duration::from_mins(2)).await,
+        1,
+        "{}",
+        status(&site)
+    );
+    println!(
+        "blind: from the last sight to legacy alone in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    assert_eq!(site.share().await.as_deref(), Some("weight=0"));
+    let journal = site.journal();
+    let at = |wanted: fn(&Entry) -> bool| {
+        let mut lines = journal.contents().lines.iter();
+        lines.position(|line| wanted(&line.entry))
+    };
+    let held = at(
+        |entry| matches!(entry, Entry::Aside { aside: Some(Aside::Hold { reason }) } if reason.starts_with("core.seen")),
+    );
+    let left = at(|entry| {
+        matches!(
+            entry,
+            Entry::Moved {
+                to: State::RollingBack,
+                ..
+            }
+        )
+    });
+    assert!(
+        held.is_some() && held < left,
+        "it holds before it goes back: {held:?} {left:?}"
+    );
+    site.only_legacy(&people).await;
     assert_eq!(
         (sum(&people, Traffic::lost), sum(&people, Traffic::bad)),
         (0, 0)

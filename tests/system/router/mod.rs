@@ -1,6 +1,7 @@
 //! The gate's outside parts as Debian has them: nginx splits real traffic, Prometheus counts it.
 
 mod cut_over;
+mod evidence;
 mod nginx;
 mod prometheus;
 

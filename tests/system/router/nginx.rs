@@ -89,7 +89,7 @@ impl Router {
 }
 
 /// Requests that each side has answered.
-async fn served(pair: &Pair) -> (u64, u64) {
+pub(super) async fn served(pair: &Pair) -> (u64, u64) {
     let mut counts = [0; 2];
     for (count, url) in counts.iter_mut().zip([pair.legacy.url(), pair.core.url()]) {
         let (_, text) = get(&target(&url), "/metrics").await.expect("metrics");
@@ -102,7 +102,7 @@ async fn served(pair: &Pair) -> (u64, u64) {
     (counts[0], counts[1])
 }
 
-pub(super) async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
+async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
     let before = router.read().await.expect("a reading");
     let mark = Mark {
         run_id: "run-1".to_owned(),
@@ -119,7 +119,7 @@ pub(super) async fn set(router: &mut Nginx, act: Act, seq: u64) -> Reading {
     after
 }
 
-pub(super) fn weight(percent: u8) -> Act {
+fn weight(percent: u8) -> Act {
     Act::SetWeight {
         weight: Weight::from_percent(percent).expect("a weight"),
     }
