@@ -105,13 +105,16 @@ def table(title, commands, folder, runs, base):
             if at:
                 got[name].append(taken)
     print("\n%s; %d rounds; load average %.1f\n" % (title, runs, os.getloadavg()[0]))
-    print("| command | wall ms | CPU ms | wall x | CPU x |\n|---|---|---|---|---|")
+    print("| command | wall ms | CPU ms | wall x | CPU x | CPU x hurl |\n|---|---|---|---|---|---|")
+    hurls = {"verifier --version": "hurl --version"}
     three = lambda values, form: " / ".join(form % f(values) for f in (min, statistics.median, max))
     for name, _ in commands:
         ratios = [[mine[of] / theirs[of] for mine, theirs in zip(got[name], got[base])] for of in (0, 1)]
-        print("| %s | %s | %s | %s | %s |" % (
+        beside = got.get(hurls.get(name, "hurl --test, status and body"))
+        against = [mine[1] / theirs[1] for mine, theirs in zip(got[name], beside)] if beside else None
+        print("| %s | %s | %s | %s | %s | %s |" % (
             name, three([wall * 1e3 for wall, _ in got[name]], "%.0f"), three([cpu * 1e3 for _, cpu in got[name]], "%.0f"),
-            three(ratios[0], "%.3f"), three(ratios[1], "%.3f")))
+            three(ratios[0], "%.3f"), three(ratios[1], "%.3f"), three(against, "%.2f") if against else "-"))
 
 
 def main():
@@ -158,9 +161,13 @@ def main():
                     outputs = [word for path in paths for word in ("-o", "/dev/null", base + path)]
                     commands.append(("one curl for all, nothing compared", [curl, "-sf"] + outputs))
                 if hurl:
+                    # the status and the whole body, to the letter, which is the most that hurl compares
                     script = write("all.hurl", "\n".join(
+                        "GET %s%s\nHTTP 200\n`%s`\n" % (base, path, BODY.decode()) for path in paths))
+                    commands.append(("hurl --test, status and body", [hurl, "--test", script]))
+                    script = write("one.hurl", "\n".join(
                         'GET %s%s\nHTTP 200\n[Asserts]\njsonpath "$.data" isCollection\n' % (base, path) for path in paths))
-                    commands.append(("hurl --test", [hurl, "--test", script]))
+                    commands.append(("hurl --test, status and one field", [hurl, "--test", script]))
                 if not delay_s:
                     commands += [("python3 -c 'import requests'", [sys.executable, "-c", "import requests"]),
                                  ("verifier --version", [verifier, "--version"])]
