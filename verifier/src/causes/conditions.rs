@@ -2,7 +2,7 @@
 //! go without, or the reverse.
 //!
 //! A group counts the parameters of its own requests, an endpoint those of all its requests
-//! ([`Uses`](crate::evidence::usage::Uses)). A condition is named only where both separate cleanly: no
+//! ([`Uses`]). A condition is named only where both separate cleanly: no
 //! exception, and too many requests for chance.
 
 #![deny(clippy::disallowed_methods)]
