@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::{Method, Response, StatusCode};
 use hyper::body::{Body as _, Frame, Incoming};
+use verifier::cutover::METHOD_OVERRIDES;
 
 use crate::body::RequestBody;
 use crate::capture::{Capture, Chunks, End};
@@ -389,11 +390,7 @@ fn probe_head(write: &Head, answer: &HeaderMap) -> Option<Head> {
     ] {
         headers.remove(name);
     }
-    for name in [
-        "x-http-method-override",
-        "x-http-method",
-        "x-method-override",
-    ] {
+    for name in METHOD_OVERRIDES {
         headers.remove(name);
     }
     Some(Head {

@@ -254,6 +254,14 @@ fn origin_form(parts: &mut Parts) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn every_field_that_overrides_the_method_is_known() {
+        for name in verifier::cutover::METHOD_OVERRIDES {
+            let name = HeaderName::from_static(name);
+            assert!(matches!(meaning(&name), Meaning::MethodOverride), "{name}");
+        }
+    }
+
     fn parts(head: &[(&str, &str)], method: &str, uri: &str) -> Parts {
         let mut builder = http::Request::builder().method(method).uri(uri);
         for (name, value) in head {

@@ -67,6 +67,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // Asked, not killed: who is killed leaves its workers behind, as nginx does.
+        let id = self.0.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         // It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();

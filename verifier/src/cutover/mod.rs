@@ -22,7 +22,8 @@ pub use proxy::{
     VersionEndpoint,
 };
 pub use writes::{
-    Database, MARK, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase, WritesConfig,
+    Database, MARK, METHOD_OVERRIDES, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase,
+    WritesConfig,
 };
 
 use crate::catalogue::{Catalogue, CatalogueError};

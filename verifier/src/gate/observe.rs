@@ -110,6 +110,9 @@ pub struct Observation {
     pub silent_since: Option<Moment>,
     /// Core's share of the traffic.
     pub share: ShareWatch,
+    /// Whether the last look lacked a side's counts: what it missed comes with the next window of that
+    /// side alone.
+    pub one_sided: bool,
     /// Journeys by name.
     pub probes: BTreeMap<String, ProbeState>,
     /// What runs as core, if a source says so.
@@ -137,6 +140,7 @@ impl Observation {
             known: now,
             silent_since: None,
             share: ShareWatch::default(),
+            one_sided: false,
             probes: BTreeMap::new(),
             identity: None,
             memory: None,
@@ -246,6 +250,8 @@ impl Observation {
             Some(Ok(_)) => false,
         };
         let core_known = core.as_ref().map(|core| core.requests);
+        // With everything at core, legacy may be gone from the counts.
+        let sides_known = core.is_some() && (legacy.is_some() || share >= 1.0);
         if let Some(core) = &core {
             self.known = now;
             self.alarms.errors.add(core.requests, core.errors);
@@ -283,9 +289,14 @@ impl Observation {
                 (legacy.client_errors, legacy.requests),
             );
             if !blind {
-                self.look_at_share(core, legacy, share, now);
+                self.look_for_silence(core, legacy, share, now);
+            }
+            // A side that was unknown brings a longer window than the other: together they tell no share.
+            if sides_known && !self.one_sided {
+                self.share.add(core.requests, legacy.requests, share, now);
             }
         }
+        self.one_sided = !sides_known;
         // No traffic at all is no blindness: there is nothing to see.
         if core_known.is_none() && !blind && self.silent_since.is_none() {
             self.known = now;
@@ -309,7 +320,7 @@ impl Observation {
         }
     }
 
-    fn look_at_share(&mut self, core: &Counts, legacy: &Counts, share: f64, now: Moment) {
+    fn look_for_silence(&mut self, core: &Counts, legacy: &Counts, share: f64, now: Moment) {
         // Silence is told by the last look alone: with so much traffic at legacy core would have had
         // some of it, to 999 in 1000.
         let all = core.requests + legacy.requests;
@@ -322,7 +333,6 @@ impl Observation {
         } else if core.requests > 0 {
             self.silent_since = None;
         }
-        self.share.add(core.requests, legacy.requests, share, now);
     }
 
     /// Time on the present share that counts.
@@ -350,4 +360,57 @@ impl Observation {
 
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::signal::TroubleKind;
+
+    /// Core's and legacy's counts of each look, `None` where a side could not be asked.
+    fn share_after(looks: &[(Option<u64>, Option<u64>)]) -> Observation {
+        let config = GateConfig {
+            settle: crate::gate::span::Span::from_secs(0),
+            ..GateConfig::default()
+        };
+        let at = |seconds| Moment {
+            wall_ms: 0,
+            monotonic: Duration::from_secs(seconds),
+        };
+        let mut observation = Observation::begin(at(0), Alarms::new(&config));
+        for (second, &(core, legacy)) in (1..).zip(looks) {
+            let sighting = |side, requests: Option<u64>| Sighting {
+                source: "counts".to_owned(),
+                query: None,
+                at_ms: 0,
+                sight: Sight::Counts {
+                    side,
+                    seen: requests
+                        .map(|requests| Counts {
+                            requests,
+                            ..Counts::default()
+                        })
+                        .ok_or_else(|| Trouble::new(TroubleKind::Stale, "old")),
+                },
+            };
+            let both = vec![sighting(Side::Core, core), sighting(Side::Legacy, legacy)];
+            observation.take(both, at(second - 1), at(second), 0.3, &config);
+        }
+        observation
+    }
+
+    #[test]
+    fn a_side_that_is_known_again_later_than_the_other_makes_no_share_wrong() {
+        for looks in [
+            // The gap's requests come with one side's window, then with the other's.
+            [(None, None), (None, Some(3_500)), (Some(1_800), Some(700))],
+            [(None, None), (Some(1_500), None), (Some(300), Some(4_200))],
+        ] {
+            let observation = share_after(&looks);
+            assert_eq!(observation.share.wrong_since(), None, "{looks:?}");
+        }
+        // A share that is wrong is found all the same.
+        let wrong = share_after(&[(None, None), (Some(900), Some(100)), (Some(900), Some(100))]);
+        assert!(wrong.share.wrong_since().is_some());
+    }
 }

@@ -18,7 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::causes::minimise::minimise;
 use crate::causes::parts;
 use crate::client::{ClientConfig, Target};
-use crate::cutover::Policy;
+use crate::cutover::{METHOD_OVERRIDES, Policy};
 use crate::evidence::record::{Evidence, Group, Sample, StoredRequest};
 use crate::evidence::{adopt, store};
 use crate::golden::request::RunId;
@@ -297,14 +297,9 @@ impl MinimiseArgs {
 
 /// A request that changes nothing by its method.
 fn is_safe(request: &StoredRequest) -> bool {
-    let overrides = [
-        "x-http-method-override",
-        "x-http-method",
-        "x-method-override",
-    ];
     let mut names = request.headers.iter().map(|(name, _)| name.as_str());
     ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str())
-        && !names.any(|name| overrides.contains(&name))
+        && !names.any(|name| METHOD_OVERRIDES.contains(&name))
 }
 
 /// Leaves hidden header fields away that nobody gave a value for: a made-up token is worse than none. With
@@ -370,10 +365,12 @@ async fn reduced(
         }
     })
     .await;
+    // What was found is told only once it was seen again.
     services.bound = services.bound.saturating_add(1);
-    match services.shows(&found.request).await {
-        Ok(false) if reads => Err(Stop::ComesAndGoes),
-        _ => Ok(found),
+    if services.shows(&found.request).await? {
+        Ok(found)
+    } else {
+        Err(Stop::ComesAndGoes)
     }
 }
 

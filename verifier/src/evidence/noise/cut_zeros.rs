@@ -13,19 +13,24 @@ use crate::stats::{decided, ln_e_paired, ln_e_up};
 /// Chance of holding cut zeros for a changed format, however often one looks.
 const ALPHA: f64 = 0.001;
 
+/// Differences that rarity alone may explain, on average. A place may be in few of its endpoint's answers, and
+/// then even one whose format always changes is rare among all: so rarity vouches for some, never for many.
+const VOUCHED: f64 = 10.0;
+
 /// Why two fractions of different length may be of one format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CutZeros {
-    /// Legacy is seen with the shorter fraction as well, and not much more seldom than core.
+    /// Each side is seen with the shorter fraction, and neither much more seldom than the other.
     ByBoth,
-    /// Only core is, though no oftener than fractions end in that many zeros.
+    /// Only one side is, though no oftener than fractions end in that many zeros.
     Rare,
 }
 
 /// Whether a cell's difference can be zeros that were cut, among `compared` exchanges of its endpoint.
 ///
 /// Of fractions with `D` digits, `10^-(D-d)` end in `D-d` zeros or more. A rate above that, by the
-/// anytime-valid test of [`ln_e_up`], is a changed format.
+/// anytime-valid test of [`ln_e_up`], is a changed format; exchanges beyond those in which
+/// [`VOUCHED`] are to be expected do not count.
 pub(super) fn cut_zeros(ledger: &NoiseLedger, cell: &Cell, compared: u64) -> Option<CutZeros> {
     let (from, to) = fractions(&cell.manner)?;
     let mirrored = |other: &&Cell| {
@@ -44,15 +49,15 @@ pub(super) fn cut_zeros(ledger: &NoiseLedger, cell: &Cell, compared: u64) -> Opt
         }
     }
     let zeros = i32::try_from(from.abs_diff(to)).ok()?;
-    if decided(ln_e_up(compared, seen, 0.1_f64.powi(zeros)), ALPHA) {
-        return None;
-    }
-    // What legacy itself writes, though seldom, a client can read.
-    Some(if from < to {
-        CutZeros::ByBoth
-    } else {
-        CutZeros::Rare
-    })
+    let rate = 0.1_f64.powi(zeros);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ten to the ninth at most, since a timestamp has nine digits"
+    )]
+    let vouched = (VOUCHED / rate) as u64;
+    let looked_at = compared.clamp(seen, vouched.max(seen));
+    (!decided(ln_e_up(looked_at, seen, rate), ALPHA)).then_some(CutZeros::Rare)
 }
 
 /// Digits of legacy's fraction and of the other side's, where nothing else of the format differs.
@@ -106,16 +111,20 @@ mod tests {
         use Decision::{Finding, Noise, Undecided};
         let (three, six, five) = (".584", ".815206", ".81521");
         for (rows, compared, expected) in [
-            // Legacy's own short ones, as seldom as they come.
-            (vec![(1, three, six)], 30, Noise),
-            (vec![(3, three, six)], 1_500, Noise),
-            // Core's: perhaps.
+            // As seldom as they come: perhaps, on either side.
+            (vec![(1, three, six)], 30, Undecided),
+            (vec![(3, three, six)], 1_500, Undecided),
             (vec![(1, six, three)], 30, Undecided),
+            // On both sides: each writes both forms.
+            (vec![(2, three, six), (1, six, three)], 1_500, Noise),
             (vec![(1, six, three)], 1, Undecided),
             // Core lost its microseconds, always or now and then.
             (vec![(2, six, three)], 2, Finding),
             (vec![(20, six, three)], 1_000, Finding),
-            // Legacy has none and core has: on every second answer.
+            // A place that is in few answers, in each of which the format changes: rare among all, but many.
+            (vec![(40, six, three)], 1_000_000, Finding),
+            (vec![(40, three, six)], 1_000_000, Finding),
+            // Legacy's are shorter on every second answer.
             (vec![(5, three, six)], 10, Finding),
             // A single zero is cut often.
             (vec![(8, six, five)], 90, Undecided),

@@ -101,19 +101,29 @@ fn churn_is_noise_and_a_changed_format_at_the_same_place_is_not() {
     let mut ledger = NoiseLedger::default();
     count(&mut ledger, 50, &churn, &churn);
     assert_eq!(decided(&ledger, "/at", 50), (Decision::Noise, Cause::Twin));
-    for bare in [
-        "\"2026-01-12T09:00:00.124\"",
-        "\"2026-01-12T09:00:00Z\"",
-        "\"1768208400\"",
+    for (times, bare, expected) in [
+        (
+            1,
+            "\"2026-01-12T09:00:00.124\"",
+            (Decision::Finding, Cause::Structure),
+        ),
+        (1, "\"1768208400\"", (Decision::Finding, Cause::Structure)),
+        // One of a thousand fractions is all zeros, two in a row are not.
+        (
+            1,
+            "\"2026-01-12T09:00:00Z\"",
+            (Decision::Undecided, Cause::CutZeros),
+        ),
+        (
+            2,
+            "\"2026-01-12T09:00:00Z\"",
+            (Decision::Finding, Cause::Structure),
+        ),
     ] {
         let mut ledger = NoiseLedger::default();
         let changed = [difference("/at", Kind::ValueChange, TIME.0, bare)];
-        count(&mut ledger, 2, &changed, &churn);
-        assert_eq!(
-            decided(&ledger, "/at", 2),
-            (Decision::Finding, Cause::Structure),
-            "{bare}"
-        );
+        count(&mut ledger, times, &changed, &churn);
+        assert_eq!(decided(&ledger, "/at", times), expected, "{bare} × {times}");
     }
 }
 

@@ -14,6 +14,7 @@ use crate::evidence::adopt;
 use crate::evidence::record::{Group, Sample};
 use crate::report::sheet::Grid;
 use crate::report::table::{Table, printable};
+use crate::verdict::Kind;
 
 /// Causes shown in text; the JSON report has all.
 const SHOWN: usize = 20;
@@ -138,12 +139,16 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
         let file = report.path.display().to_string();
         let file = printable(&file);
         writeln!(out, "  verifier adopt --evidence {file} --group {id}")?;
-        let [legacy, core] = [Side::Legacy, Side::Core].map(|side| report.address(side));
-        let (legacy, core) = (printable(legacy), printable(core));
-        writeln!(
-            out,
-            "  verifier minimise --evidence {file} --group {id} --legacy {legacy} --core {core}\n"
-        )?;
+        // An id conflict is no matter of one request.
+        if all[0].signature.kind != Kind::IdConflict {
+            let [legacy, core] = [Side::Legacy, Side::Core].map(|side| report.address(side));
+            let (legacy, core) = (printable(legacy), printable(core));
+            writeln!(
+                out,
+                "  verifier minimise --evidence {file} --group {id} --legacy {legacy} --core {core}"
+            )?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
