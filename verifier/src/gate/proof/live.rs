@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::replay::Green;
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running, waiver};
+use crate::confidence::{Assessment, ConfidenceConfig, Standing, assess};
 use crate::evidence::record::{AND, Evidence};
 use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::report::live::LiveReport;
-use crate::stats::{alpha_of_attempt, comparisons_needed, ln_e_certify, ln_e_up, ln_threshold};
+use crate::stats::{alpha_of_attempt, ln_threshold};
 
 const KIND: EvidenceKind = EvidenceKind::Live;
 
@@ -126,9 +127,8 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         .why(format!("{shapes} different request shapes"))
         .help("one request sent often is one comparison: let real traffic in"),
     );
-    // What cannot be told from noise yet is neither equal nor different: it counts as not seen, and a
-    // verdict waits for it.
-    let judged = totals.compared.saturating_sub(totals.undecided);
+    // The counts are weighed as the reports weigh them: what cannot be told from noise yet counts against
+    // a proof and is no failure. A verdict waits for it all the same.
     criteria.push(
         CriterionResult::new(
             "live.undecided",
@@ -148,31 +148,30 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         ))
         .help("let more pairs with the second legacy come in"),
     );
-    criteria.push(rate(
-        "live.total",
-        source,
-        (judged, totals.different),
-        config.compatibility.total_percent / 100.0,
+    criteria.push(of_self_check(source, &report));
+    let held_to = |percent: f64| ConfidenceConfig {
+        target_percent: percent,
+        limit_percent: percent,
         alpha,
-    ));
-    let ln_e = ln_e_certify(
-        judged,
+        ..ConfidenceConfig::default()
+    };
+    let total_demand = held_to(config.compatibility.total_percent);
+    let total = assess(
+        totals.compared,
         totals.different,
-        config.compatibility.total_percent / 100.0,
+        totals.undecided,
+        &total_demand,
     );
+    criteria.push(rate("live.total", source, &total, &total_demand));
 
-    let counts: BTreeMap<&str, (u64, u64)> = report
+    let demand = held_to(config.compatibility.endpoint_percent);
+    let weighed: BTreeMap<&str, Assessment> = report
         .endpoints()
         .iter()
         .map(|line| {
-            let tally = &line.record.tally;
-            (
-                line.name,
-                (
-                    tally.compared().saturating_sub(line.undecided),
-                    line.different,
-                ),
-            )
+            let compared = line.record.tally.compared();
+            let seen = assess(compared, line.different, line.undecided, &demand);
+            (line.name, seen)
         })
         .collect();
     let listed = context.catalogue.map(|catalogue| {
@@ -185,12 +184,13 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
     let all: BTreeSet<&str> = listed
         .unwrap_or_default()
         .into_iter()
-        .chain(counts.keys().copied())
+        .chain(weighed.keys().copied())
         .collect();
     for endpoint in all {
-        let counts = counts.get(endpoint).copied().unwrap_or_default();
+        let seen = weighed.get(endpoint).copied();
+        let seen = seen.unwrap_or_else(|| assess(0, 0, 0, &demand));
         criteria.push(one_endpoint(
-            endpoint, source, counts, green, alpha, context,
+            endpoint, source, &seen, &demand, green, context,
         ));
     }
     criteria.push(not_shrunken(KIND, source, totals.endpoints as u64, context));
@@ -212,8 +212,8 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
             .unwrap_or_default(),
         goldens: None,
         file: None,
-        n: judged,
-        k: totals.different,
+        n: total.compared,
+        k: total.mismatched,
         distinct: totals.endpoints as u64,
         excused,
         from_ms,
@@ -221,7 +221,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
         expires_ms: to_ms.saturating_add(config.evidence.live_max_age.millis()),
         attempt: context.attempt,
         alpha,
-        ln_e: Some(ln_e.clamp(-1_000.0, 1_000.0)),
+        ln_e: Some(total.ln_e_below_target.clamp(-1_000.0, 1_000.0)),
         tool,
         sha256: String::new(),
     };
@@ -256,41 +256,57 @@ fn of_one_legacy(source: &str, legacy: &BTreeSet<String>) -> Option<CriterionRes
     })
 }
 
-/// A mismatch rate that must be proved to be below `limit`.
-fn rate(name: &str, source: &str, (n, k): (u64, u64), limit: f64, alpha: f64) -> CriterionResult {
-    let ln_e = ln_e_certify(n, k, limit);
-    let needed = ln_threshold(alpha);
-    let above = ln_e_up(n, k, limit) >= needed;
-    let (verdict, why) = if n == 0 {
-        (Verdict::NoData, "nothing was compared".to_owned())
-    } else if above {
-        (
+/// `live.self_check`: a verifier that misses the faults it plants into its own copy of core's answers has
+/// proved nothing, whatever the counts say.
+fn of_self_check(source: &str, report: &LiveReport) -> CriterionResult {
+    let counts = report.self_check_counts();
+    let held_to = report.self_check;
+    let warning = held_to.warning(&counts, None);
+    let verdict = match warning {
+        Some(_) => Verdict::Insufficient,
+        None => Verdict::Pass,
+    };
+    let mut result = CriterionResult::new("live.self_check", Weighs::Step, verdict)
+        .source(source)
+        .limit(held_to.min_recall)
+        .why(warning.unwrap_or_else(|| counts.words()))
+        .help("narrow the rules and masks that excuse planted faults, then gather anew");
+    if let Some(recall) = counts.recall() {
+        result = result.value(recall, counts.injected());
+    }
+    result
+}
+
+/// A mismatch rate that must be proved to be below the target of `demand`.
+fn rate(name: &str, source: &str, seen: &Assessment, demand: &ConfidenceConfig) -> CriterionResult {
+    let (n, k) = (seen.compared, seen.mismatched);
+    let (verdict, why) = match seen.standing {
+        Standing::NoData => (Verdict::NoData, "nothing was compared".to_owned()),
+        Standing::Failing => (
             Verdict::Fail,
             format!("{k} of {n} differ: more than the limit"),
-        )
-    } else if ln_e >= needed {
-        (
+        ),
+        Standing::Proven => (
             Verdict::Pass,
             format!("{k} of {n} differ: proved to be below the limit"),
-        )
-    } else {
-        (
+        ),
+        Standing::NotYet => (
             Verdict::Insufficient,
             format!("{k} of {n} differ: too few to tell"),
-        )
+        ),
     };
     let result = CriterionResult::new(name, Weighs::Step, verdict)
         .source(source)
         .value(k as f64 / n.max(1) as f64, n)
-        .limit(limit)
-        .e_value(ln_e, needed)
+        .limit(demand.target())
+        .e_value(seen.ln_e_below_target, ln_threshold(demand.alpha))
         .why(why);
     match verdict {
         Verdict::Pass => result,
         Verdict::Fail => {
             result.help("look at `verifier report`; explain the differences by rules or mend core")
         }
-        _ => result.help(match comparisons_needed(n, k, limit, alpha) {
+        _ => result.help(match seen.needed {
             Some(more) => format!("{more} more comparisons without a difference"),
             None => "more comparisons".to_owned(),
         }),
@@ -302,21 +318,21 @@ fn rate(name: &str, source: &str, (n, k): (u64, u64), limit: f64, alpha: f64) ->
 fn one_endpoint(
     endpoint: &str,
     source: &str,
-    (n, k): (u64, u64),
+    seen: &Assessment,
+    demand: &ConfidenceConfig,
     green: &Green,
-    alpha: f64,
     context: &Context<'_>,
 ) -> CriterionResult {
     let name = format!("live.{endpoint}");
-    let limit = context.config.compatibility.endpoint_percent / 100.0;
-    let mut result = rate(&name, source, (n, k), limit, alpha);
+    let k = seen.mismatched;
+    let mut result = rate(&name, source, seen, demand);
     if result.verdict == Verdict::Pass {
         return result;
     }
     let replayed = green.endpoints.contains(endpoint);
     let writes = green.writes.contains(endpoint);
-    let seen = !writes || green.writes_verified.contains(endpoint);
-    if replayed && seen && k == 0 {
+    let effect_seen = !writes || green.writes_verified.contains(endpoint);
+    if replayed && effect_seen && k == 0 {
         result.verdict = Verdict::Pass;
         result.why = format!("{}; every replayed case is equal", result.why);
         result.help = None;
@@ -336,7 +352,7 @@ fn one_endpoint(
             "{}, although its replayed cases are equal: live traffic finds more",
             result.why
         );
-    } else if replayed && !seen {
+    } else if replayed && !effect_seen {
         result.why = format!(
             "{}; it writes, and no replayed read shows the effect",
             result.why

@@ -254,7 +254,7 @@ fn each_way_live_evidence_can_mislead_is_told_by_its_own_name() {
     fn run(evidence: &mut Evidence) -> &mut Run {
         evidence.runs.get_mut("r").expect("a run")
     }
-    let cases: [(&str, Spoil, &str, &str); 10] = [
+    let cases: [(&str, Spoil, &str, &str); 11] = [
         (
             "another build",
             |evidence| run(evidence).core_version = Some("build-0".to_owned()),
@@ -322,6 +322,15 @@ fn each_way_live_evidence_can_mislead_is_told_by_its_own_name() {
             },
             "live.lossless",
             "FAIL",
+        ),
+        (
+            "blind",
+            |evidence| {
+                let list = evidence.ledger.endpoints.get_mut("list");
+                list.expect("an endpoint").tally.self_check.missed = 100;
+            },
+            "live.self_check",
+            "INSUFFICIENT",
         ),
         (
             "empty",
