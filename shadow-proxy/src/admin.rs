@@ -29,7 +29,7 @@ use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
 use crate::lane::Settings;
 use crate::sentinel;
-use crate::sink::Sink;
+use crate::sink::{DepthReader, Sink};
 use crate::versions;
 
 /// All that the admin port shows.
@@ -39,7 +39,7 @@ pub(crate) struct AdminState {
     counters: Arc<Counters>,
     findings: Arc<Findings>,
     budget: Arc<Budget>,
-    depth: Arc<dyn Fn() -> usize + Send + Sync>,
+    depth: DepthReader,
     token: Option<Arc<[u8]>>,
     sample_percent: f64,
     /// Where second answers of legacy come from.
@@ -92,7 +92,7 @@ impl AdminState {
             counters: Arc::clone(counters),
             findings: Arc::clone(findings),
             budget: Arc::clone(budget),
-            depth: Arc::new(depth),
+            depth,
             token,
             sample_percent: config.sample.percent,
             second_answers: config.noise.words(),

@@ -26,7 +26,7 @@ use crate::lane::{Lane, Settings};
 use crate::listen;
 use crate::route::Routes;
 use crate::sample::Share;
-use crate::sink::{self, QueueLimits, Sink};
+use crate::sink::{self, DepthReader, QueueLimits, Sink};
 use crate::tls::{self, Acceptor};
 use crate::upstream::{Address, LinkLimits};
 use crate::versions::Versions;
@@ -64,6 +64,7 @@ pub struct Proxy {
     admin: SocketAddr,
     counters: Arc<Counters>,
     findings: Arc<Findings>,
+    queued: DepthReader,
     stop: watch::Sender<bool>,
     lanes: Vec<JoinHandle<()>>,
     comparer: JoinHandle<()>,
@@ -108,6 +109,7 @@ impl Proxy {
         let comparer = Comparer::new(rules, &settings, Arc::clone(&findings), evidence);
         let (sink, comparer) = sink::start(limits, comparer)?;
         let acceptor = settings.tls.clone();
+        let queued = sink.depth_reader();
         let (stop, stopping) = watch::channel(false);
 
         let state = AdminState::new(config, &settings, &counters, &findings, &budget, &sink)?;
@@ -130,6 +132,7 @@ impl Proxy {
             admin,
             counters,
             findings,
+            queued,
             stop,
             lanes,
             comparer,
@@ -157,6 +160,12 @@ impl Proxy {
     /// The counts so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Exchanges of which both answers are there and the verdict is not: the comparing thread comes by some
+    /// times a second.
+    pub fn queued(&self) -> usize {
+        self.queued.depth()
     }
 
     /// What was found different so far.

@@ -124,6 +124,17 @@ pub(crate) struct Sink {
     sender: mpsc::Sender<(Ticket, Box<Pair>)>,
 }
 
+/// Knows how many pairs wait, and hands none over.
+#[derive(Clone, Debug)]
+pub(crate) struct DepthReader(Arc<Queue>);
+
+impl DepthReader {
+    /// Pairs that wait now.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.pairs.load(Ordering::Relaxed)
+    }
+}
+
 /// Pairs that wait before the comparer is woken at once instead of at the next sweep.
 const WAKE_AT: usize = 32;
 
@@ -153,9 +164,8 @@ impl Sink {
     }
 
     /// Reads [`Sink::depth`] without being an end of the hand-over.
-    pub(crate) fn depth_reader(&self) -> impl Fn() -> usize + Send + Sync + 'static {
-        let queue = Arc::clone(&self.queue);
-        move || queue.pairs.load(Ordering::Relaxed)
+    pub(crate) fn depth_reader(&self) -> DepthReader {
+        DepthReader(Arc::clone(&self.queue))
     }
 
     /// Wakes the comparer if there is something to do. Called by each lane's sweep, so that one

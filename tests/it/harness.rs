@@ -46,6 +46,10 @@ impl Service {
     pub(crate) fn url(&self) -> String {
         self.running.url()
     }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.running.addr
+    }
 }
 
 /// Starts a server of the pair as `change` says.
@@ -224,6 +228,22 @@ impl Run {
         };
         let runner = Arc::new(Runner::new(Arc::clone(&catalogue), target, config));
         (catalogue, selected, runner)
+    }
+
+    /// Sends everything to the service at `url`, one at a time and on a day and in a run that never change,
+    /// and judges nothing.
+    pub(crate) async fn send(&self, package: &Package, url: &str) {
+        let (catalogue, selected, _) = self.prepare(package, url);
+        let target = Target::new(url, ClientConfig::default()).expect("an address");
+        let config = RunConfig {
+            allow_writes: true,
+            jobs: 1,
+            run: RunId::derive(1, 1),
+            today: rms::store::ANCHOR_DAY,
+            shuffle: None,
+        };
+        let runner = Arc::new(Runner::new(catalogue, target, config));
+        runner.run(&selected, |_| {}).await;
     }
 
     /// Holds the service at `url` against the package's golden files.

@@ -2,6 +2,7 @@
 //! golden files.
 
 mod catalogue;
+mod causes;
 mod ci_examples;
 mod cli;
 mod coverage;

@@ -192,7 +192,7 @@ impl AdminState {
                 "queue_depth",
                 "gauge",
                 "Pairs that wait to be compared.",
-                (self.depth)() as u64,
+                self.depth.depth() as u64,
             ),
             (
                 "held_bytes",

@@ -94,7 +94,7 @@ impl AdminState {
         status["sample_percent"] = json!(self.sample_percent);
         status["refused"] = json!(self.counters.refused());
         status["evidence_lost"] = json!(self.counters.evidence_lost());
-        status["queue_depth"] = json!((self.depth)());
+        status["queue_depth"] = json!(self.depth.depth());
         status["held_bytes"] = json!(self.budget.held());
         status["unverified_writes"] = json!(unverified_writes);
         status["warnings"] = json!(warnings);

@@ -1,0 +1,260 @@
+//! What live traffic shows of each switch of the reference pair alone, and of core as it was shipped:
+//! into how many causes the report sorts it, and whether each of them is the work of one switch.
+
+mod tape;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fixtures::rms::defects::{Defect, DefectSet};
+use fixtures::rms::{Options, Side};
+use fixtures::web_client::{Traffic, drive};
+use shadow_proxy::Proxy;
+use tokio::task::JoinSet;
+use verifier::causes::causes;
+use verifier::cutover::{Database, Policy};
+use verifier::evidence::record::Group;
+use verifier::evidence::store;
+use verifier::report::live::{LiveReport, LiveTotals};
+
+use self::tape::{Recorder, Tape, play};
+use self::truth::{Truth, Weighed};
+use crate::harness::{Package, Run, Service, proxy_before, serve};
+
+/// Switches that live traffic does not show, and why.
+const UNSEEN: &[(Defect, &str)] = &[
+    (Defect::H68, "another form of the same number is a note"),
+    (Defect::H71, "another way to escape the same text is a note"),
+    (Defect::H77, "how a body is framed is no part of the answer"),
+    (
+        Defect::L26,
+        "legacy's 429 says that it is overloaded, so nothing is held against it",
+    ),
+];
+
+/// Switches that make more causes than one, how many at most, and why.
+const SEVERAL: &[(Defect, usize, &str)] = &[
+    (Defect::H01, 9, THROUGH_DATA),
+    (Defect::H04, 2, IN_SEVERAL_WAYS),
+    (Defect::H05, 3, OTHER_ROWS),
+    (Defect::H07, 2, THROUGH_DATA),
+    (Defect::H08, 13, THROUGH_DATA),
+    (Defect::H09, 5, THROUGH_DATA),
+    (Defect::H10, 2, IN_SEVERAL_WAYS),
+    (Defect::H11, 7, THROUGH_DATA),
+    (Defect::H12, 2, THROUGH_DATA),
+    (Defect::H13, 4, OTHER_ROWS),
+    (Defect::H19, 5, THROUGH_DATA),
+    (Defect::H23, 8, OTHER_ROWS),
+    (Defect::H26, 2, IN_SEVERAL_WAYS),
+    (Defect::H35, 4, IN_SEVERAL_WAYS),
+    (Defect::H36, 2, IN_SEVERAL_WAYS),
+    (Defect::H38, 4, IN_SEVERAL_WAYS),
+    (Defect::H42, 4, IN_SEVERAL_WAYS),
+    (Defect::H45, 2, IN_SEVERAL_WAYS),
+    (Defect::H51, 2, IN_SEVERAL_WAYS),
+    (Defect::H52, 3, IN_SEVERAL_WAYS),
+    (Defect::H53, 2, IN_SEVERAL_WAYS),
+    (Defect::H54, 5, OTHER_ROWS),
+    (Defect::H56, 2, IN_SEVERAL_WAYS),
+    (Defect::H57, 4, IN_SEVERAL_WAYS),
+    (Defect::H59, 20, OTHER_ROWS),
+    (Defect::H60, 2, IN_SEVERAL_WAYS),
+    (Defect::H63, 4, IN_SEVERAL_WAYS),
+    (Defect::H66, 5, IN_SEVERAL_WAYS),
+    (Defect::H67, 2, IN_SEVERAL_WAYS),
+    (Defect::H69, 2, IN_SEVERAL_WAYS),
+    (Defect::H79, 6, IN_SEVERAL_WAYS),
+    (Defect::H82, 3, IN_SEVERAL_WAYS),
+    (Defect::H92, 11, OTHER_ROWS),
+    (Defect::H94, 9, OTHER_ROWS),
+    (Defect::H95, 12, OTHER_ROWS),
+    (Defect::L17, 3, THROUGH_DATA),
+    (Defect::L19, 4, THROUGH_DATA),
+    (Defect::L20, 5, THROUGH_DATA),
+    (Defect::L22, 3, THROUGH_DATA),
+    (Defect::L28, 4, THROUGH_DATA),
+    (Defect::L66, 6, IN_SEVERAL_WAYS),
+    (Defect::L67, 4, IN_SEVERAL_WAYS),
+    (Defect::L79, 6, IN_SEVERAL_WAYS),
+    (Defect::L95, 17, OTHER_ROWS),
+];
+
+const THROUGH_DATA: &str = "what a write left behind shows again where it is read";
+const OTHER_ROWS: &str = "other rows stand where legacy has its own";
+const IN_SEVERAL_WAYS: &str = "one line of the program, met in several ways";
+
+/// What live traffic showed.
+pub(crate) struct Shown {
+    /// The groups that are findings, by id.
+    pub(crate) groups: BTreeMap<String, Group>,
+    /// The causes: what happens where, and the ids of its groups.
+    pub(crate) causes: Vec<(String, Vec<String>)>,
+    totals: LiveTotals,
+}
+
+impl Shown {
+    fn of(report: &LiveReport) -> Self {
+        let groups = report.groups();
+        let causes = causes(&groups).into_iter().map(|cause| {
+            let signature = &cause.signature;
+            let name = format!("{} at {}", signature.what(), signature.place);
+            (name, cause.groups)
+        });
+        Self {
+            causes: causes.collect(),
+            totals: report.totals(),
+            groups: groups
+                .into_iter()
+                .map(|(id, group)| (id.to_owned(), group.clone()))
+                .collect(),
+        }
+    }
+
+    /// For whoever reads why the test failed.
+    fn lines(&self) -> String {
+        let causes = self.causes.iter();
+        causes.fold(String::new(), |text, (name, groups)| {
+            text + &format!("\n    {name} ({} groups)", groups.len())
+        })
+    }
+}
+
+/// One side of the pair, with ids of its own and a clock that stands still, at a fraction of a second.
+async fn service(side: Side, defects: DefectSet) -> Service {
+    let now = "2026-01-12T03:04:05.678901Z";
+    serve(side, |options| Options {
+        defects,
+        now: Some(now.parse().expect("a timestamp")),
+        id_offset: if side == Side::Core { 700 } else { 0 },
+        ..options
+    })
+    .await
+}
+
+/// What clients ask: every case of the catalogue once, and then who uses the web client.
+async fn record() -> Tape {
+    let legacy = service(Side::Legacy, DefectSet::NONE).await;
+    let recorder = Recorder::before(legacy.addr());
+    Run::default()
+        .send(&Package::without_goldens(), &recorder.url())
+        .await;
+    let catalogue = recorder.tape().len() as u64;
+    assert!(catalogue > 200, "{catalogue} requests of the catalogue");
+    if std::env::var_os("FULL").is_some() {
+        let traffic = Traffic {
+            people: 1,
+            ..Traffic::new(1_000 - catalogue)
+        };
+        let sent = drive(recorder.addr, &traffic, |_| {}).await;
+        sent.expect("every request is answered");
+    }
+    recorder.tape()
+}
+
+/// The tape through a proxy before the pair with these switches, each service with its own database.
+async fn live(defects: DefectSet, tape: Arc<Tape>) -> Shown {
+    let legacy = service(Side::Legacy, defects).await;
+    let core = service(Side::Core, defects).await;
+    let folder = tempfile::tempdir().expect("a place for test files");
+    let file = folder.path().join("e.db");
+    let mut config = proxy_before(&legacy.url(), &core.url());
+    config.evidence.file = Some(file.clone());
+    config.writes.default = Policy::Mirror;
+    config.writes.database = Database::Isolated;
+    // However busy the machine is, core's answer is waited for.
+    config.shadow.timeout_ms = 30_000;
+    let played = tokio::task::spawn_blocking(move || {
+        let proxy = Proxy::start(&config).expect("a good configuration");
+        play(&tape, &proxy);
+        assert!(proxy.stop(), "nothing is cut short");
+        let evidence = store::read(&file).expect("evidence");
+        Shown::of(&LiveReport {
+            path: file,
+            evidence,
+            ..LiveReport::default()
+        })
+    });
+    let shown = played.await.expect("no panic");
+    drop((legacy, core, folder));
+    shown
+}
+
+/// What each of these sets of switches shows, several at once.
+async fn live_each(sets: Vec<DefectSet>) -> (u64, BTreeMap<String, Shown>) {
+    const AT_ONCE: usize = 4;
+    let tape = Arc::new(record().await);
+    let mut waiting = sets.into_iter();
+    let (mut running, mut each) = (JoinSet::new(), BTreeMap::new());
+    loop {
+        while running.len() < AT_ONCE {
+            let Some(set) = waiting.next() else { break };
+            let tape = Arc::clone(&tape);
+            running.spawn(async move { (set.to_string(), live(set, tape).await) });
+        }
+        let Some(done) = running.join_next().await else {
+            break;
+        };
+        let (name, shown) = done.expect("no panic");
+        each.insert(name, shown);
+    }
+    (tape.len() as u64, each)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_switch_alone_is_one_cause_and_of_core_as_shipped_each_cause_is_one_switch() {
+    let shipped = DefectSet::as_shipped();
+    let alone = Defect::ALL.iter().map(|&defect| defect.into());
+    let sets = [DefectSet::NONE, shipped].into_iter().chain(alone);
+    let (requests, each) = live_each(sets.collect()).await;
+    let mut wrong = Vec::new();
+
+    let clean = &each[""];
+    assert_eq!(clean.causes.len(), 0, "a clean pair:{}", clean.lines());
+    let compared = clean.totals.compared;
+    assert!(compared * 100 >= requests * 99, "{:?}", clean.totals);
+
+    let (mut found, mut one) = (0, 0);
+    let mut split = Vec::new();
+    for &defect in Defect::ALL {
+        let shown = &each[defect.id()];
+        let count = shown.causes.len();
+        found += usize::from(count > 0);
+        one += usize::from(count == 1);
+        let unseen = UNSEEN.iter().any(|(of, _)| *of == defect);
+        if unseen == (count > 0) {
+            wrong.push(format!("{defect}: {count} causes, unseen: {unseen}"));
+        }
+        let listed = SEVERAL.iter().find(|(of, ..)| *of == defect);
+        let most = listed.map_or(1, |(_, most, _)| *most);
+        if count > 1 {
+            split.push(format!("{defect} {count}"));
+        }
+        if count > most {
+            wrong.push(format!(
+                "{defect}: {count} causes where {most} are known{}",
+                shown.lines()
+            ));
+        }
+    }
+    let truth = Truth::new(&each, shipped);
+    let all = &each[&shipped.to_string()];
+    let weighed = truth.weigh(all);
+    println!("{requests} requests for each, {compared} of them compared with no switch on");
+    println!(
+        "alone: {found} of {} found, {one} as exactly one cause, split: {}",
+        Defect::ALL.len(),
+        split.join(", ")
+    );
+    println!("as shipped: {weighed}");
+    for line in &weighed.mixed {
+        println!("  mixed: {line}");
+    }
+    for line in &weighed.unknown {
+        println!("  of no switch alone: {line}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let Weighed { purity, .. } = weighed;
+    assert!(purity >= 0.79, "purity {purity}");
+}
