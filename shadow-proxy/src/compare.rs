@@ -183,7 +183,8 @@ impl Comparer {
             }
         }
         self.pair(&exchange, &verdict, twin, raced);
-        self.keep(&request, request_body.as_ref(), &exchange, &verdict);
+        let role = ticket.role();
+        self.keep(&request, role, request_body.as_ref(), &exchange, &verdict);
         let check_on =
             (pair.self_check && verdict.is_match()).then(|| Arc::clone(ticket.endpoint()));
         if verdict.outcome == Outcome::Match {
@@ -317,6 +318,7 @@ impl Comparer {
     fn keep(
         &mut self,
         request: &HeaderMap,
+        role: Option<&str>,
         body: Option<&Chunks>,
         exchange: &Exchange,
         verdict: &Verdict,
@@ -326,7 +328,7 @@ impl Comparer {
         };
         let body = body.map(Chunks::joined);
         let kept = catch_unwind(AssertUnwindSafe(|| {
-            evidence.record(request, body.as_deref(), exchange, verdict);
+            evidence.record(request, role, body.as_deref(), exchange, verdict);
         }));
         if kept.is_err() {
             tracing::error!(

@@ -180,6 +180,8 @@ pub struct Endpoint {
     /// What became of injected faults, by [`Seen`].
     self_check: [AtomicU64; Seen::ALL.len()],
     uses: EndpointUses,
+    /// Exchanges without a difference that could have become examples.
+    plain: AtomicU64,
 }
 
 /// The counts of one endpoint at one moment.
@@ -228,6 +230,7 @@ impl Endpoint {
             not_paired: Mutex::default(),
             self_check: Default::default(),
             uses: EndpointUses::default(),
+            plain: AtomicU64::new(0),
         })
     }
 
@@ -300,6 +303,15 @@ impl Endpoint {
     /// How clients use it; nothing where no evidence is kept.
     pub(crate) fn uses(&self) -> &EndpointUses {
         &self.uses
+    }
+
+    /// Whether an exchange that is plainly equal is to stand beside those that differ, so that it can be
+    /// told what these have in common: the first of an endpoint, then one of many.
+    pub(crate) fn is_example(&self) -> bool {
+        const FIRST: u64 = 128;
+        const ONE_OF: u64 = 64;
+        let number = self.plain.fetch_add(1, Ordering::Relaxed);
+        number < FIRST || number.is_multiple_of(ONE_OF)
     }
 
     pub(crate) fn ask_twin(&self) {
@@ -378,6 +390,11 @@ impl Ticket {
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// The client's role; `None` where nobody looks.
+    pub(crate) fn role(&self) -> Option<&str> {
+        self.used.as_deref().map(Kind::role)
     }
 
     pub(crate) fn legacy_took(&self, took: Duration) {

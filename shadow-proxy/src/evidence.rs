@@ -109,6 +109,7 @@ impl EvidenceWriter {
     pub(crate) fn record(
         &mut self,
         request: &HeaderMap,
+        role: Option<&str>,
         body: Option<&[u8]>,
         exchange: &Exchange,
         verdict: &Verdict,
@@ -133,6 +134,7 @@ impl EvidenceWriter {
             at_ms: now_ms(),
             template,
             headers: &headers,
+            role,
             body,
             exchange,
             verdict,

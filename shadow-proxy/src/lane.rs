@@ -75,6 +75,9 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
 }
 
+/// Pairs that wait before those that are plainly equal go no longer to the comparing thread.
+const BEHIND: usize = 32;
+
 /// See the module.
 pub(crate) struct Lane {
     pub(crate) settings: Arc<Settings>,
@@ -171,11 +174,16 @@ impl Lane {
         seen.insert(hasher.finish())
     }
 
+    /// Whether evidence is kept and this plainly equal pair is to be an example of its endpoint. Not while
+    /// the comparing thread is behind.
+    pub(crate) fn is_example(&self, ticket: &Ticket) -> bool {
+        self.settings.evidence && ticket.endpoint().is_example() && self.sink.depth() < BEHIND
+    }
+
     /// Whether the verifier checks itself with this pair: by its number, spread by a hash, so that a
     /// journey that repeats itself does not always give the same request. Not while the comparing thread
     /// is behind, which a pair that is plainly equal must not pay for.
     pub(crate) fn is_self_check(&self) -> bool {
-        const BEHIND: usize = 32;
         let number = self.pairs.get();
         self.pairs.set(number.wrapping_add(1));
         self.settings.self_check.holds(&number.to_le_bytes()) && self.sink.depth() < BEHIND

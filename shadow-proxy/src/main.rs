@@ -72,8 +72,8 @@ struct Serve {
     /// The key that hides personal values in it, kept in another folder [default: a random one]
     #[arg(long, value_name = "FILE")]
     redaction_key_file: Option<PathBuf>,
-    /// The claim of bearer tokens that names the client's role, such as `role` or `/realm_access/roles`;
-    /// the evidence counts its values
+    /// The claim of bearer tokens that names the client's role, such as `/realm_access/roles`; the
+    /// evidence counts its values [default: the first of `role`, `roles` and `authorities`]
     #[arg(long, value_name = "CLAIM")]
     role_claim: Option<String>,
     /// Share of users to shadow, 0 to 100 [default: 100]

@@ -152,7 +152,11 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
     let plain = lane.settings.ids.is_none() && pair.plainly_equal();
     // Before the short way, so that equal traffic has its part too.
     pair.self_check = lane.is_self_check();
-    if plain && !pair.self_check && !lane.is_new_request(&ticket, &pair) {
+    let short = plain
+        && !pair.self_check
+        && !lane.is_new_request(&ticket, &pair)
+        && !lane.is_example(&ticket);
+    if short {
         if let Some(twin) = pair.twin {
             twin.paired();
         }

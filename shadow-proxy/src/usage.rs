@@ -26,6 +26,9 @@ const MAX_KNOWN: usize = 4_096;
 /// Tokens whose role it remembers, likewise.
 const MAX_TOKENS: usize = 4_096;
 
+/// Claims that usually name a role, where none is named.
+const USUAL_CLAIMS: [&str; 3] = ["role", "roles", "authorities"];
+
 /// The counts of one use of an endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct UseCounts {
@@ -121,6 +124,7 @@ impl EndpointUses {
 /// The counters of one kind of request.
 #[derive(Debug)]
 pub(crate) struct Kind {
+    role: Arc<str>,
     /// `None` beyond the bound.
     counts: Option<Arc<UseCounts>>,
     parameters: Box<[Arc<AtomicU64>]>,
@@ -129,6 +133,11 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// The client's role.
+    pub(crate) fn role(&self) -> &str {
+        &self.role
+    }
+
     /// Counts a verdict.
     pub(crate) fn compare(&self) {
         if let Some(counts) = &self.counts {
@@ -143,8 +152,8 @@ impl Kind {
 /// One lane's way to the counters.
 #[derive(Debug)]
 pub(crate) struct UseLane {
-    /// The JSON Pointer of the claim that names a role.
-    claim: Option<String>,
+    /// JSON Pointers of the claims that may name a role; the first that a token has counts.
+    claims: Vec<String>,
     known: RefCell<HashMap<u64, Arc<Kind>>>,
     roles: RefCell<HashMap<u64, Arc<str>>>,
     none: Arc<str>,
@@ -163,7 +172,10 @@ pub(crate) struct Asked {
 impl UseLane {
     pub(crate) fn new(claim: Option<&str>) -> Self {
         Self {
-            claim: claim.map(claim_pointer),
+            claims: match claim {
+                Some(claim) => vec![claim_pointer(claim)],
+                None => USUAL_CLAIMS.map(claim_pointer).into(),
+            },
             known: RefCell::default(),
             roles: RefCell::default(),
             none: ROLE_NONE.into(),
@@ -212,7 +224,7 @@ impl UseLane {
                 role: role.to_string(),
                 handling,
             };
-            Arc::new(kind(endpoint.uses(), key, asked.uri.query()))
+            Arc::new(kind(endpoint.uses(), role, key, asked.uri.query()))
         });
         if let Some(counts) = &kind.counts {
             counts.sent.fetch_add(1, Ordering::Relaxed);
@@ -228,9 +240,6 @@ impl UseLane {
             let cookie = headers.contains_key(COOKIE);
             return Arc::clone(if cookie { &self.unknown } else { &self.none });
         };
-        let Some(claim) = &self.claim else {
-            return Arc::clone(&self.unknown);
-        };
         let bytes = authorization.as_bytes();
         let mut hasher = DefaultHasher::new();
         // All of it, or a token with another's end would borrow its role.
@@ -240,10 +249,12 @@ impl UseLane {
         if let Some(known) = roles.get(&place) {
             return Arc::clone(known);
         }
-        let told: Arc<str> = claims(bytes).map_or_else(
-            || Arc::clone(&self.unknown),
-            |claims| role(&claims, claim).into(),
-        );
+        let told: Arc<str> = claims(bytes)
+            .and_then(|told| {
+                let mut roles = self.claims.iter().map(|claim| role(&told, claim));
+                roles.find(|role| role != ROLE_UNKNOWN)
+            })
+            .map_or_else(|| Arc::clone(&self.unknown), Into::into);
         if roles.len() >= MAX_TOKENS {
             roles.clear();
         }
@@ -262,7 +273,7 @@ fn names(query: Option<&str>) -> impl Iterator<Item = &str> {
 }
 
 /// Finds or adds the counters of a kind of request.
-fn kind(uses: &EndpointUses, key: UseKey, query: Option<&str>) -> Kind {
+fn kind(uses: &EndpointUses, role: &Arc<str>, key: UseKey, query: Option<&str>) -> Kind {
     let mut all: Vec<&str> = names(query).map(parameter).collect();
     all.sort_unstable();
     all.dedup();
@@ -277,6 +288,7 @@ fn kind(uses: &EndpointUses, key: UseKey, query: Option<&str>) -> Kind {
         found.collect()
     });
     Kind {
+        role: Arc::clone(role),
         parameters: parameters.unwrap_or_default(),
         counts,
         shape,
@@ -350,6 +362,21 @@ mod tests {
         shapes.sort_unstable();
         assert_eq!(shapes, [1, 1, 2, 3, 4], "one count a shape, none lost");
         assert!(!uses.shapes.cut);
+    }
+
+    #[test]
+    fn a_role_is_found_in_the_usual_claims_unless_one_is_named() {
+        for (claim, payload, expected) in [
+            (None, r#"{"role":"ADMIN","roles":["USER"]}"#, "ADMIN"),
+            (None, r#"{"authorities":["USER"]}"#, "USER"),
+            (None, r#"{"sub":"42"}"#, "unknown"),
+            (None, "no JSON", "unknown"),
+            (Some("scope"), r#"{"role":"ADMIN"}"#, "unknown"),
+            (Some("scope"), r#"{"role":"ADMIN","scope":"read"}"#, "read"),
+        ] {
+            let asked = UseLane::new(claim).ask(&bearer(payload), &uri(None));
+            assert_eq!(&*asked.role, expected, "{claim:?} {payload}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod catalogue;
 mod causes;
 mod ci_examples;
 mod cli;
+mod conditions;
 mod coverage;
 mod explained;
 mod gate;

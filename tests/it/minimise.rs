@@ -73,16 +73,10 @@ struct Seen {
     core: Service,
     evidence: PathBuf,
     group: String,
-    /// The conditions of the first cause.
-    only: Value,
     folder: TempDir,
 }
 
 async fn seen(method: &str, path: &str, body: Option<&str>) -> Seen {
-    seen_all(method, &[path], body).await
-}
-
-async fn seen_all(method: &str, paths: &[&str], body: Option<&str>) -> Seen {
     let (legacy, core) = (Service::start(false), Service::start(true));
     let folder = tempfile::tempdir().expect("a place for test files");
     let evidence = folder.path().join("e.db");
@@ -103,24 +97,22 @@ async fn seen_all(method: &str, paths: &[&str], body: Option<&str>) -> Seen {
     );
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let client = client.expect("an address");
-    for path in paths {
-        let sent = client
-            .send(&Outgoing {
-                method: method.to_owned(),
-                path: (*path).to_owned(),
-                headers: vec![
-                    field("accept", "application/json"),
-                    field("accept-language", "ko"),
-                    field("authorization", &format!("Bearer {TOKEN}")),
-                    field("content-type", "application/json"),
-                    field("x-role", "STAFF"),
-                ],
-                body: body.map(|body| body.as_bytes().to_vec()),
-            })
-            .await;
-        let answer = sent.observation.answer.expect("legacy answers");
-        assert_eq!(answer.status, 200);
-    }
+    let sent = client
+        .send(&Outgoing {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: vec![
+                field("accept", "application/json"),
+                field("accept-language", "ko"),
+                field("authorization", &format!("Bearer {TOKEN}")),
+                field("content-type", "application/json"),
+                field("x-role", "STAFF"),
+            ],
+            body: body.map(|body| body.as_bytes().to_vec()),
+        })
+        .await;
+    let answer = sent.observation.answer.expect("legacy answers");
+    assert_eq!(answer.status, 200);
     settled(&proxy).await;
     let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
     assert!(stopped.expect("no panic"));
@@ -135,7 +127,6 @@ async fn seen_all(method: &str, paths: &[&str], body: Option<&str>) -> Seen {
         .expect("a finding")
         .to_owned();
     Seen {
-        only: report["causes"][0]["only"].clone(),
         legacy,
         core,
         evidence,
@@ -295,20 +286,6 @@ async fn a_bound_is_kept_and_noise_is_called_so() {
         files.iter().all(|name| name.starts_with("e.db")),
         "{files:?}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cause_names_the_parameter_that_its_requests_have_and_others_have_not() {
-    let mut paths = ["/rooms?page=1&sort=name"; 10].to_vec();
-    paths.extend(["/rooms?page=1"; 10]);
-    let with = seen_all("GET", &paths, None).await;
-    assert_eq!(
-        with.only,
-        serde_json::json!([{"parameter": "sort", "present": true}])
-    );
-    // One request is no pattern.
-    let one = seen("GET", "/rooms?sort=name", None).await;
-    assert_eq!(one.only, serde_json::json!([]));
 }
 
 /// Names of what lies in a folder.

@@ -1,192 +1,158 @@
-//! Under which condition a difference appears: query parameters that each of its requests has while others
-//! go without, or the reverse.
+//! Under which condition a difference appears: "only when `page` > 0 and role is ADMIN".
 //!
-//! A group counts the parameters of its own requests, an endpoint those of all its requests
-//! ([`Uses`]). A condition is named only where both separate cleanly: no
-//! exception, and too many requests for chance.
+//! The requests that show it and the others are held against each other by their
+//! [`facts`](crate::evidence::facts). A condition is one test or two: the one leaf of a decision tree of
+//! depth two that holds all requests of one side and none of the other. All pairs are looked at, since
+//! a greedy choice of the first test misses those that only separate together.
+//!
+//! What separates is named only where chance hardly would. Were the requests drawn at random, one given
+//! condition would separate `a` of `n` in one case of `C(n, a)`; so many conditions may be tried that one
+//! in a hundred is still an accident. The more there are of its form, the more a condition costs, and of
+//! all that separate the cheapest is named: the simplest.
 
 #![deny(clippy::disallowed_methods)]
 
+mod observed;
+mod question;
+
 use std::fmt;
 
-use crate::evidence::record::Group;
-use crate::evidence::usage::{Handling, MAX_PARAMETERS, UNNAMED, Uses};
+pub use observed::Members;
+use observed::{Line, Observed};
+use question::Priced;
+pub use question::{Is, Test};
 
-/// Most conditions of one group that are named: more than two are a description of the example.
-const NAMED: usize = 2;
-/// Chance at which as many requests would agree by accident, of all parameters together.
+use crate::stats::ln_beta;
+
+/// Chance at which a condition that is named would separate by accident.
 const ACCIDENT: f64 = 0.01;
+/// Fewer requests on one side are no pattern.
+const ENOUGH: u64 = 5;
+/// The same request again says less each time; from here on nothing.
+const COUNTED: u64 = 12;
+/// Most tests of which pairs are made: those that leave the fewest of the other side.
+const PAIRED: usize = 64;
 
-/// What all requests that show a difference have in common, and others have not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the requests that show a difference have in common and others have not.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// A query parameter, by its name.
-    pub parameter: String,
-    /// Whether all of them have it, or none of them.
-    pub present: bool,
+    /// One test or two, which hold together.
+    pub tests: Vec<Test>,
+    /// Whether the difference appears except where they hold, and not only where they do.
+    pub except: bool,
+    /// Requests looked at that show it. The tests hold for all of them, with `except` for none.
+    pub shown: u64,
+    /// Requests looked at that do not. The tests hold for none of them, with `except` for all.
+    pub others: u64,
+}
+
+impl Condition {
+    /// Of those that show it, how many the tests hold for.
+    pub fn shown_matched(&self) -> u64 {
+        if self.except { 0 } else { self.shown }
+    }
+
+    /// The same of the others.
+    pub fn others_matched(&self) -> u64 {
+        if self.except { self.others } else { 0 }
+    }
+
+    /// The tests in words.
+    pub fn tests_text(&self) -> String {
+        let tests: Vec<String> = self.tests.iter().map(ToString::to_string).collect();
+        tests.join(" and ")
+    }
 }
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.present { "with" } else { "without" };
-        write!(f, "{word} `{}`", self.parameter)
+        write!(
+            f,
+            "{} when {} ({} of {}; {} of {} others)",
+            if self.except { "except" } else { "only" },
+            self.tests_text(),
+            self.shown_matched(),
+            self.shown,
+            self.others_matched(),
+            self.others
+        )
     }
 }
 
-/// The conditions of a group, the least likely to be an accident first. `uses` are those of its endpoint.
-pub fn conditions(group: &Group, uses: &Uses) -> Vec<Condition> {
-    let asked = uses.by.iter().filter(|(key, _)| {
-        // What core never sees shows no difference.
-        key.status == group.key.statuses.reference
-            && !matches!(key.handling, Handling::Skip | Handling::Probe)
-    });
-    let (mut all, mut with) = (0_u64, std::collections::BTreeMap::<&str, u64>::new());
-    for (_, one) in asked {
-        all = all.saturating_add(one.sent);
-        for (name, count) in &one.parameters {
-            let sum = with.entry(name).or_default();
-            *sum = sum.saturating_add(*count);
-        }
+/// The condition of the differences in `members`, if one is known.
+pub fn condition(members: &Members<'_>) -> Option<Condition> {
+    let observed = Observed::of(members)?;
+    let (shown, others) = (observed.shown(), observed.others());
+    if shown < ENOUGH || others < ENOUGH || !observed.is_separable() {
+        return None;
     }
-    // A name beyond the bounds is not known to be absent.
-    let whole = !uses.cut && group.parameters.len() < MAX_PARAMETERS;
-    let level = (ACCIDENT / with.len().max(1) as f64).ln();
-    let mut found: Vec<(f64, Condition)> = Vec::new();
-    for (name, count) in with {
-        let shown = group.parameters.get(name).copied().unwrap_or(0);
-        let others = all.saturating_sub(count);
-        if name == UNNAMED || count == 0 || others == 0 || all < group.exchanges {
-            continue;
-        }
-        // How likely it is that this many requests, drawn from all, agree in the parameter.
-        let (share, present) = if shown >= group.exchanges {
-            (count as f64 / all as f64, true)
-        } else if shown == 0 && whole {
-            (others as f64 / all as f64, false)
-        } else {
-            continue;
+    let may_cost = observed.may_cost();
+    let found = |except: bool| {
+        let tests = cheapest(&observed, except, may_cost)?;
+        Some(Condition {
+            tests,
+            except,
+            shown,
+            others,
+        })
+    };
+    found(false).or_else(|| found(true))
+}
+
+impl Observed {
+    /// The logarithm of how many conditions may be tried: both signs, one test or two.
+    fn may_cost(&self) -> f64 {
+        let counted = |of: fn(&Line) -> u64| -> f64 {
+            self.lines
+                .iter()
+                .map(|line| of(line).min(COUNTED) as f64)
+                .sum()
         };
-        let ln_chance = group.exchanges as f64 * share.ln();
-        if ln_chance <= level {
-            let condition = Condition {
-                parameter: name.to_owned(),
-                present,
-            };
-            found.push((ln_chance, condition));
+        let (shown, others) = (counted(|line| line.shown), counted(|line| line.others));
+        // ln C(n, a) = -ln (n + 1) - ln B(a + 1, n - a + 1).
+        let choices = -(shown + others + 1.0).ln() - ln_beta(shown + 1.0, others + 1.0);
+        choices + ACCIDENT.ln() - 4_f64.ln()
+    }
+}
+
+/// The cheapest tests that hold for one side and not for the other; with `except` for the others.
+fn cheapest(observed: &Observed, except: bool, may_cost: f64) -> Option<Vec<Test>> {
+    let (inside, outside): (Vec<&Line>, Vec<&Line>) = observed
+        .lines
+        .iter()
+        .partition(|line| (line.shown > 0) != except);
+    let mut tests = question::candidates(&inside, &outside);
+    tests.sort_by(|a, b| a.left.len().cmp(&b.left.len()).then_with(|| a.order(b)));
+    let affordable = |cost: f64| cost <= may_cost;
+    let alone = tests
+        .iter()
+        .filter(|test| test.left.is_empty() && affordable(test.cost));
+    if let Some(test) = alone.min_by(|a, b| a.order(b)) {
+        return Some(vec![test.test.clone()]);
+    }
+    tests.truncate(PAIRED);
+    let mut best: Option<(f64, &Priced, &Priced)> = None;
+    for (at, first) in tests.iter().enumerate() {
+        for second in &tests[at + 1..] {
+            let cost = first.cost + second.cost;
+            let cheaper = best.is_none_or(|(least, ..)| cost < least - 1e-9);
+            if cheaper && affordable(cost) && first.left.iter().all(|i| !second.left.contains(i)) {
+                best = Some((cost, first, second));
+            }
         }
     }
-    found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-    let named = found.into_iter().map(|(_, condition)| condition);
-    named.take(NAMED).collect()
+    let (_, first, second) = best?;
+    // A limit need not shut out what the other test shuts out already.
+    let left = |test: &Test| -> Vec<&Line> {
+        let kept = outside.iter().filter(|line| test.holds(&line.row));
+        kept.copied().collect()
+    };
+    let loose = first.test.loosened(&inside, &left(&second.test));
+    let other = second.test.loosened(&inside, &left(&loose));
+    let mut both = vec![loose, other];
+    both.sort_by_key(Test::place);
+    Some(both)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::evidence::record::{GroupKey, StatusPair};
-    use crate::evidence::usage::{Use, UseKey};
-    use crate::severity::Severity;
-    use crate::verdict::Kind;
-
-    type Counts<'c> = &'c [(&'c str, u64)];
-
-    fn counts(of: Counts<'_>) -> std::collections::BTreeMap<String, u64> {
-        let pairs = of.iter();
-        pairs
-            .map(|(name, count)| ((*name).to_owned(), *count))
-            .collect()
-    }
-
-    /// What is named of `differ` exchanges with these parameters among `all` requests with those.
-    fn named(
-        differ: u64,
-        shown: Counts<'_>,
-        all: u64,
-        with: Counts<'_>,
-        handling: Handling,
-    ) -> String {
-        let group = Group {
-            key: GroupKey {
-                endpoint: "a".to_owned(),
-                statuses: StatusPair {
-                    reference: 200,
-                    candidate: Some(200),
-                },
-                place: "/a".to_owned(),
-                kind: Kind::ValueChange,
-                relation: None,
-                severity: Severity::Risky,
-            },
-            exchanges: differ,
-            first_ms: 0,
-            last_ms: 0,
-            parameters: counts(shown),
-            samples: Vec::new(),
-        };
-        let key = |status, handling| UseKey {
-            status,
-            role: "none".to_owned(),
-            handling,
-        };
-        let one = |sent, parameters| Use {
-            sent,
-            compared: sent,
-            parameters,
-        };
-        let mut uses = Uses::default();
-        uses.by.insert(key(200, handling), one(all, counts(with)));
-        // Of another status, so no requests that could show it.
-        uses.by
-            .insert(key(404, Handling::Safe), one(1_000, counts(&[("q", 1)])));
-        let named = conditions(&group, &uses);
-        named
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
-    #[test]
-    fn a_condition_is_named_where_it_separates_and_chance_does_not() {
-        let safe = Handling::Safe;
-        let both: Counts<'_> = &[("page", 50), ("sort", 20)];
-        for (differ, shown, all, with, expected) in [
-            // Half of the requests sort: nine that agree are one in 512, with two names too few.
-            (
-                9,
-                &[("sort", 9)][..],
-                40,
-                &[("sort", 20), ("size", 40)][..],
-                "with `sort`",
-            ),
-            (6, &[("sort", 6)], 40, &[("sort", 20)], ""),
-            (7, &[("sort", 7)], 40, &[("sort", 20)], "with `sort`"),
-            (20, &[("sort", 19)], 40, &[("sort", 20)], ""),
-            (20, &[], 40, &[("sort", 20)], "without `sort`"),
-            (40, &[("sort", 20)], 40, &[("sort", 20)], ""),
-            (20, &[("sort", 20)], 20, &[("sort", 20)], ""),
-            (
-                10,
-                &[("page", 10), ("sort", 10)],
-                100,
-                both,
-                "with `sort`, with `page`",
-            ),
-            (
-                10,
-                &[("sort", 10)],
-                100,
-                both,
-                "with `sort`, without `page`",
-            ),
-            (0, &[], 40, &[("sort", 20)], ""),
-        ] {
-            let told = named(differ, shown, all, with, safe);
-            assert_eq!(told, expected, "{differ} {shown:?} of {all} {with:?}");
-        }
-        assert_eq!(
-            named(20, &[("s", 20)], 40, &[("s", 20)], Handling::Skip),
-            ""
-        );
-    }
-}
+mod tests;

@@ -34,7 +34,7 @@ fn found(rows: &[Row]) -> Vec<Cause> {
                     exchanges: 3,
                     first_ms: 0,
                     last_ms: 0,
-                    parameters: BTreeMap::new(),
+                    facts: crate::evidence::facts::Facts::default(),
                     samples: Vec::new(),
                     key,
                 };

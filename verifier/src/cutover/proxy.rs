@@ -177,7 +177,8 @@ pub struct EvidenceConfig {
     /// What runs as core, likewise: the build or image digest that the evidence speaks of.
     pub core_version: Option<String>,
     /// The claim of bearer tokens that names the client's role, as a name or a JSON Pointer: `role`,
-    /// `/realm_access/roles`. Its values are counted; without it no role is known.
+    /// `/realm_access/roles`. Its values are counted. Unless one is named, `role`, `roles` and `authorities`
+    /// are looked for.
     pub role_claim: Option<String>,
 }
 

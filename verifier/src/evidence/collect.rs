@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::Judged;
+use super::facts::{self, Facts, MAX_GROUP_ROWS, MAX_ROWS, Placed};
 use super::noise::{NoiseChanges, Paired};
 use super::record::{
     EndpointTally, Group, GroupKey, IdPair, Ledger, MAX_IDS, MAX_SAMPLE_BODY, MAX_SHAPES,
@@ -12,7 +13,6 @@ use super::record::{
 };
 use super::redact::class::{Origin, is_plain_name};
 use super::redact::{Redactor, plain_place, relation_text};
-use super::usage::{bound_parameters, parameters};
 use crate::decode::{codings, decode};
 use crate::exchange::Observation;
 use crate::ids::Aligned;
@@ -139,16 +139,19 @@ impl Collector {
 
     /// Takes one exchange in. Nothing of it is kept in clear that the redactor does not allow.
     pub fn record(&mut self, judged: &Judged<'_>) {
-        self.shape(judged);
+        let body = judged.body.and_then(|body| Document::parse(body).ok());
+        self.shape(judged, body.as_ref());
+        let row = facts::place(facts::row(&self.redactor, judged, body.as_ref()));
         let (exchange, verdict) = (judged.exchange, judged.verdict);
         let endpoint = &exchange.endpoint;
         let mismatch = verdict.outcome == Outcome::Mismatch;
+        let record = self.ledger.endpoints.entry(endpoint.clone()).or_default();
+        record.facts.add(&row, 1, MAX_ROWS);
+        self.changes.endpoints.insert(endpoint.clone());
         let silent = verdict.fired.is_empty() && verdict.strayed.is_empty();
         if silent && !mismatch {
             return;
         }
-        let record = self.ledger.endpoints.entry(endpoint.clone()).or_default();
-        self.changes.endpoints.insert(endpoint.clone());
         for (sums, more) in [
             (&mut record.rules, &verdict.fired),
             (&mut record.strayed, &verdict.strayed),
@@ -181,7 +184,7 @@ impl Collector {
         let rank = self.rank(judged);
         let mut kept = None;
         for (key, finding) in seen {
-            self.group(judged, key, finding, &rank, &mut kept);
+            self.group(judged, key, finding, &row, &rank, &mut kept);
         }
         for id in self.ledger.bound().groups {
             self.changes.groups.insert(id);
@@ -194,6 +197,7 @@ impl Collector {
         judged: &Judged<'_>,
         key: GroupKey,
         finding: &Difference,
+        row: &Placed,
         rank: &str,
         kept: &mut Option<Sample>,
     ) {
@@ -208,18 +212,10 @@ impl Collector {
             exchanges: 0,
             first_ms: judged.at_ms,
             last_ms: judged.at_ms,
-            parameters: BTreeMap::new(),
+            facts: Facts::default(),
             samples: Vec::new(),
         });
-        for name in parameters(&judged.exchange.path) {
-            match group.parameters.get_mut(name) {
-                Some(count) => *count = count.saturating_add(1),
-                None => {
-                    group.parameters.insert(name.to_owned(), 1);
-                    bound_parameters(&mut group.parameters);
-                }
-            }
-        }
+        group.facts.add(row, 1, MAX_GROUP_ROWS);
         group.exchanges = group.exchanges.saturating_add(1);
         group.first_ms = group.first_ms.min(judged.at_ms);
         group.last_ms = group.last_ms.max(judged.at_ms);
@@ -257,8 +253,8 @@ impl Collector {
         ])
     }
 
-    fn shape(&mut self, judged: &Judged<'_>) {
-        let shape = shape_of(judged);
+    fn shape(&mut self, judged: &Judged<'_>, body: Option<&Document<'_>>) {
+        let shape = shape_of(judged, body);
         let id = shape.id();
         let shapes = &self.ledger.shapes;
         let beyond = shapes.last_key_value().is_some_and(|(last, _)| *last < id);
@@ -389,7 +385,7 @@ fn is_request_id(text: &str) -> bool {
         && personal::find(text).is_none()
 }
 
-fn shape_of(judged: &Judged<'_>) -> Shape {
+fn shape_of(judged: &Judged<'_>, document: Option<&Document<'_>>) -> Shape {
     let exchange = judged.exchange;
     let named = |name: &str, class: &str| {
         if is_plain_name(name) {
@@ -432,7 +428,7 @@ fn shape_of(judged: &Judged<'_>) -> Shape {
         if good { media } else { "other".to_owned() }
     });
     let mut body = Vec::new();
-    if let Some(Ok(document)) = judged.body.map(Document::parse)
+    if let Some(document) = document
         && document.root().kind() == JsonType::Object
     {
         for (key, node) in document.root().members().take(MAX_SHAPE_NAMES) {

@@ -9,11 +9,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::facts::{MAX_GROUP_ROWS, MAX_ROWS};
 use super::record::{
     EndpointRecord, EndpointTally, Evidence, Group, Histogram, Ledger, MAX_GROUPS, MAX_IDS,
     MAX_SAMPLES, MAX_SHAPES, Sample,
 };
-use super::usage::bound_parameters;
 use crate::severity::Severity;
 
 /// Why two pieces of evidence cannot become one.
@@ -177,6 +177,7 @@ impl EndpointRecord {
         add_all(&mut self.rules, other.rules);
         add_all(&mut self.strayed, other.strayed);
         add(&mut self.findings_not_listed, other.findings_not_listed);
+        self.facts.merge(&other.facts, MAX_ROWS);
     }
 }
 
@@ -214,8 +215,7 @@ impl Group {
         add(&mut self.exchanges, other.exchanges);
         self.first_ms = self.first_ms.min(other.first_ms);
         self.last_ms = self.last_ms.max(other.last_ms);
-        add_all(&mut self.parameters, other.parameters);
-        bound_parameters(&mut self.parameters);
+        self.facts.merge(&other.facts, MAX_GROUP_ROWS);
         self.samples.extend(other.samples);
         self.bound_samples();
     }

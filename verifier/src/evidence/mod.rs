@@ -7,6 +7,7 @@
 
 pub mod adopt;
 pub mod collect;
+pub mod facts;
 pub mod key_file;
 pub mod merge;
 pub mod noise;
@@ -37,6 +38,8 @@ pub struct Judged<'a> {
     pub template: &'a str,
     /// The request's fields; names in lower case.
     pub headers: &'a [(String, Vec<u8>)],
+    /// The client's role, where the tool that looked can tell: see [`usage::role`].
+    pub role: Option<&'a str>,
     /// The request's body, if it is known.
     pub body: Option<&'a [u8]>,
     /// Both answers.

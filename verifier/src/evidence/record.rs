@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::facts::Facts;
 use super::noise::{Decisions, Looks, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
@@ -174,6 +175,9 @@ pub struct EndpointRecord {
     pub strayed: BTreeMap<String, u64>,
     /// Findings beyond what one comparison lists.
     pub findings_not_listed: u64,
+    /// How the exchanges were asked that were looked at: all that differ, of the others enough.
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
 }
 
 /// What the proxy itself counts, since the start of its run.
@@ -394,10 +398,9 @@ pub struct Group {
     pub first_ms: i64,
     /// When it was last seen.
     pub last_ms: i64,
-    /// Of its exchanges, those with a query parameter, by its name; at most
-    /// [`MAX_PARAMETERS`](super::usage::MAX_PARAMETERS).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, u64>,
+    /// How its exchanges were asked.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
     /// Examples by ascending rank; only the first has bodies.
     pub samples: Vec<Sample>,
 }

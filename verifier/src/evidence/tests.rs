@@ -86,6 +86,7 @@ pub(super) fn feed(record: &mut dyn FnMut(&Judged<'_>), event: &Event) -> Verdic
         at_ms: event.at_ms,
         template,
         headers: &headers,
+        role: Some("ADMIN"),
         body: None,
         exchange: &exchange,
         verdict: &verdict,

@@ -5,7 +5,7 @@
 //! Everything is bounded, and what is kept depends on the thing alone: so several proxies' counts fold
 //! together in any order (see [`super::merge`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,7 +116,8 @@ pub fn name_rank(name: &str) -> u64 {
     rank(&[name])
 }
 
-fn rank(parts: &[&str]) -> u64 {
+/// A number that depends on `parts` alone.
+pub(super) fn rank(parts: &[&str]) -> u64 {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -320,17 +321,8 @@ impl Uses {
 }
 
 /// Keeps as many parameters as one use may have: those of smallest rank.
-pub fn bound_parameters(parameters: &mut BTreeMap<String, u64>) -> bool {
+fn bound_parameters(parameters: &mut BTreeMap<String, u64>) -> bool {
     bound(parameters, MAX_PARAMETERS, |name| name_rank(name))
-}
-
-/// The names of the parameters in a query as they may be kept, each once.
-pub fn parameters(target: &str) -> BTreeSet<&str> {
-    let query = target.split_once('?').map_or("", |(_, query)| query);
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| parameter(pair.split_once('=').map_or(pair, |(name, _)| name)))
-        .collect()
 }
 
 /// Keeps the members of smallest rank; whether one was dropped.

@@ -161,6 +161,19 @@ impl Redactor {
         }
     }
 
+    /// The class of a value at `place` of a request that may not be kept in clear; `None` when it may.
+    /// `name` is the nearest key.
+    pub fn class_of<'s>(
+        &'s self,
+        endpoint: &str,
+        place: &str,
+        name: &str,
+        text: &str,
+        origin: Origin,
+    ) -> Option<Cow<'s, str>> {
+        secret_class(name, self.marks.class(endpoint, place), text, origin)
+    }
+
     /// `text` hidden, whatever it is.
     pub fn token(&self, class: &str, text: &str, origin: Origin) -> String {
         let number = if origin == Origin::Number {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::text::lines;
 use super::{LiveReport, Side, curl};
-use crate::causes::conditions::{Condition, conditions};
+use crate::causes::conditions::{Condition, Members, condition};
 use crate::causes::{Cause, causes};
 use crate::evidence::adopt;
 use crate::evidence::record::{Group, Sample};
@@ -45,26 +45,19 @@ fn case(report: &LiveReport, id: &str, sample: &Sample) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// What all requests of the cause have in common and others have not, at each of its endpoints.
-fn only(report: &LiveReport, cause: &Cause) -> Vec<Condition> {
+/// Under which condition it appears, where that is known.
+fn only(report: &LiveReport, cause: &Cause) -> Option<Condition> {
     let ledger = &report.evidence.ledger;
     let groups = cause.groups.iter().filter_map(|id| ledger.groups.get(id));
-    let mut all = groups
+    let members: Option<Members<'_>> = groups
         .filter(|group| group.key.kind == cause.signature.kind)
-        .map(|group| match ledger.endpoints.get(&group.key.endpoint) {
-            Some(record) => conditions(group, &record.tally.uses),
-            None => Vec::new(),
-        });
-    let mut common = all.next().unwrap_or_default();
-    for more in all {
-        common.retain(|condition| more.contains(condition));
-    }
-    common
+        .map(|group| Some((group, &ledger.endpoints.get(&group.key.endpoint)?.facts)))
+        .collect();
+    condition(&members?)
 }
 
-fn words(conditions: &[Condition]) -> String {
-    let words: Vec<String> = conditions.iter().map(ToString::to_string).collect();
-    words.join(", ")
+fn words(condition: Option<&Condition>) -> String {
+    condition.map(ToString::to_string).unwrap_or_default()
 }
 
 /// Columns of the table; a number's begins with `#`.
@@ -72,19 +65,22 @@ const COLUMNS: [&str; 8] = [
     "#rank",
     "what",
     "where",
-    "only",
+    "when",
     "#endpoints",
     "#made equal",
     "#exchanges",
     "group to adopt",
 ];
 
+/// Where the condition stands among them.
+const WHEN: usize = 3;
+
 fn row(report: &LiveReport, at: usize, cause: &Cause) -> Vec<String> {
     vec![
         (at + 1).to_string(),
         cause.signature.what(),
         cause.signature.place.clone(),
-        words(&only(report, cause)),
+        words(only(report, cause).as_ref()),
         cause.endpoints.len().to_string(),
         cause.unlocks.to_string(),
         cause.exchanges.to_string(),
@@ -112,17 +108,30 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
     }
     let bold = Style::new().bold();
     writeln!(out, "{}", "Causes".style(bold))?;
-    let widths = [4, 60, 50, 40, 9, 10, 12, 16];
-    let columns: Vec<(&str, usize)> = COLUMNS
-        .iter()
-        .zip(widths)
+    // A condition is too long for a column of a terminal.
+    let widths = [4, 60, 50, 0, 9, 10, 12, 16];
+    let (columns, mut conditions) = (COLUMNS.iter().zip(widths), Vec::new());
+    let columns: Vec<(&str, usize)> = columns
+        .filter(|(_, width)| *width > 0)
         .map(|(name, width)| (name.trim_start_matches('#'), width))
         .collect();
     let mut table = Table::new(&columns);
     for (at, cause) in all.iter().take(SHOWN).enumerate() {
-        table.push(row(report, at, cause));
+        let mut cells = row(report, at, cause);
+        let when = cells.remove(WHEN);
+        if !when.is_empty() {
+            conditions.push(format!("  {}: {}", at + 1, printable(&when)));
+        }
+        table.push(cells);
     }
     lines(&table, out)?;
+    if !conditions.is_empty() {
+        writeln!(out, "  Conditions, by rank")?;
+        for line in conditions {
+            writeln!(out, "  {line}")?;
+        }
+        writeln!(out)?;
+    }
     if all.len() > SHOWN {
         writeln!(
             out,
@@ -153,6 +162,20 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
     Ok(())
 }
 
+fn only_value(condition: &Condition) -> Value {
+    json!({
+        "text": condition.to_string(),
+        "except": condition.except,
+        "tests": condition.tests.iter().map(|test| json!({
+            "fact": test.fact,
+            "is": test.is.word(),
+            "values": test.is.values(),
+        })).collect::<Vec<_>>(),
+        "shown": { "matched": condition.shown_matched(), "of": condition.shown },
+        "others": { "matched": condition.others_matched(), "of": condition.others },
+    })
+}
+
 /// The causes for programs, in the order of their rank.
 pub(super) fn values(report: &LiveReport) -> Vec<Value> {
     let all = causes(&report.groups());
@@ -164,10 +187,7 @@ pub(super) fn values(report: &LiveReport) -> Vec<Value> {
                 "kind": cause.signature.kind,
                 "relation": cause.signature.relation,
                 "place": cause.signature.place,
-                "only": only(report, cause).iter().map(|condition| json!({
-                    "parameter": condition.parameter,
-                    "present": condition.present,
-                })).collect::<Vec<_>>(),
+                "only": only(report, cause).as_ref().map(only_value),
                 "endpoints": cause.endpoints,
                 "endpoints_made_equal": cause.unlocks,
                 "exchanges": cause.exchanges,

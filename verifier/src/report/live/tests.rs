@@ -72,7 +72,7 @@ fn report(hostile: &str) -> LiveReport {
         exchanges: 3,
         first_ms: 0,
         last_ms: 1,
-        parameters: std::collections::BTreeMap::new(),
+        facts: crate::evidence::facts::Facts::default(),
         samples: vec![sample],
     };
     let mut evidence = Evidence::default();
