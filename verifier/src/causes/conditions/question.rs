@@ -142,7 +142,11 @@ impl fmt::Display for Test {
             }
             Is::Above(limit) => write!(f, "{name} > {limit}"),
             Is::Below(limit) => write!(f, "{name} < {limit}"),
-            Is::Kind(kind) if kind.ends_with("xx") => write!(f, "{name} is {kind}"),
+            Is::Kind(kind)
+                if kind.ends_with("xx") || ["null", "empty"].contains(&kind.as_str()) =>
+            {
+                write!(f, "{name} is {kind}")
+            }
             Is::Kind(kind) => write!(f, "{name} is of type {kind}"),
         }
     }
