@@ -281,51 +281,50 @@ fn going_back_needs_neither_catalogue_nor_evidence() {
     assert_eq!(status["state"], "ROLLED_BACK");
 }
 
-/// The words of `text` after `gate judge` in one of the examples, as the example's tool would run them.
-fn words_of_example(text: &str) -> Vec<String> {
-    let line = text
-        .lines()
-        .find(|line| line.contains("--config"))
-        .expect("the example judges");
-    let words = line.split_once("judge").expect("it was found").1;
-    words
-        .split([' ', ',', '[', ']', '"'])
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
 #[test]
-fn the_examples_for_argo_and_flagger_judge_by_what_the_program_does() {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gate");
-    for name in ["argo-analysis.yaml", "flagger-webhook.yaml"] {
-        let text = fs::read_to_string(home.join(name)).expect("the example");
-        let cut_over = CutOver::new(CONFIG);
-        let config = cut_over.config().display().to_string();
-        let words: Vec<String> = words_of_example(&text)
-            .into_iter()
-            .map(|word| match word.as_str() {
-                "/cutover/cutover.yaml" => config.clone(),
-                "{{args.core-digest}}" | "$CORE_DIGEST" => format!("sha256:{}", "a".repeat(64)),
-                _ => word,
-            })
-            .collect();
-        assert!(
-            words.len() >= 4 && !words.iter().any(|word| word.contains(['$', '{'])),
-            "{name}: {words:?}"
-        );
-        let output = verifier()
-            .args(["gate", "judge"])
-            .args(&words)
-            .output()
-            .expect("the program runs");
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(
-            output.status.code(),
-            Some(4),
-            "{name}: nothing is proved, so it holds: {told}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(told.contains("replay.present"), "{name}: {told}");
+fn a_person_is_heard_by_the_gate_that_is_at_work() {
+    let cut_over = CutOver::new(CONFIG);
+    cut_over.at_thirty();
+    let journal = cut_over.path("gate-state/journal.log");
+    let text = || fs::read_to_string(&journal).unwrap_or_default();
+    let mut child = cut_over.start();
+    wait_for("a hold", || text().contains("HOLD"));
+    // Nothing is to be approved at this state: the gate says so, as the command would have.
+    let (exit, json) = cut_over.run(&["approve", "--evidence", "0123456789"]);
+    let reason = json["reason"].as_str().unwrap_or_default();
+    assert!(
+        exit == 2 && reason.contains("nothing waits for an approval at C30"),
+        "{exit}: {json:#}"
+    );
+    // Somebody gave core less, and says that this is right.
+    let router = DryRun::new(cut_over.path("router.json"));
+    let mut shown = router.state().expect("a router");
+    shown.reading.weight = Weight::from_percent(10).expect("a weight");
+    shown.version += 1;
+    router.store(&shown).expect("a file");
+    wait_for("the drift", || text().contains("DRIFT"));
+    let (exit, json) = cut_over.run(&["adopt"]);
+    assert_eq!(
+        (exit, json["reason"].as_str()),
+        (0, Some("taken over: C10")),
+        "{json:#}"
+    );
+    assert!(
+        child.try_wait().expect("it was started").is_none(),
+        "it goes on"
+    );
+    child.kill().expect("it runs");
+    child.wait().expect("it ended");
+    let (_, status) = cut_over.run(&["status"]);
+    let log = status["log"].as_array().expect("a log");
+    let adopted = log.iter().find(|line| line["entry"]["what"] == "adopted");
+    let adopted = adopted.expect("in the journal");
+    // The gate wrote it down, with who had said it.
+    let by = adopted["entry"]["by"].as_str().unwrap_or_default();
+    assert!(by.contains("pid") && by != adopted["who"], "{adopted:#}");
+    let left = fs::read_dir(cut_over.path("gate-state")).expect("a folder");
+    for file in left.flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        assert!(!name.contains("word") && !name.contains("answer"), "{name}");
     }
 }

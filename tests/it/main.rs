@@ -9,6 +9,7 @@ mod conditions;
 mod coverage;
 mod explained;
 mod gate;
+mod gate_examples;
 mod goldens;
 mod harness;
 mod import;

@@ -7,3 +7,4 @@ mod html;
 mod review;
 mod router;
 mod terminal;
+mod tmux;

@@ -215,7 +215,7 @@ async fn walk(
         match waits {
             Some(criterion) if criterion.name == "approval" => {
                 let hash = gate.standing().evidence_hash();
-                if let Ok(to) = gate.approve(&hash).await {
+                if let Ok(to) = gate.approve(&hash, None).await {
                     println!(
                         "   {to} approved on evidence {}",
                         &hash[..hash.len().min(8)]

@@ -13,6 +13,7 @@ use super::evidence;
 use super::nginx::{Router, served};
 use super::prometheus::Counting;
 use super::{Pair, Traffic, get, target, write};
+use crate::tmux::{Size, Terminal};
 
 /// A public path whose answer a client reads.
 const PATH: &str = "/api/v1/config";
@@ -199,6 +200,15 @@ impl Site {
         Gate(child.expect("the program starts"))
     }
 
+    /// The gate's program at a terminal.
+    fn watch(&self, words: &str, size: Size, variables: &[(&str, &str)]) -> Terminal {
+        let args = format!("gate run {words} --config cutover.yaml --state state");
+        // Where Debian has nginx.
+        let mut all = vec![("PATH", "/usr/sbin:/usr/bin:/bin")];
+        all.extend(variables);
+        Terminal::start(self.pair.folder.path(), &args, size, &all)
+    }
+
     fn people(&self) -> Vec<Traffic> {
         (0..PEOPLE)
             .map(|_| Traffic::start(&self.nginx.base, PATH))
@@ -253,9 +263,9 @@ async fn a_good_core_climbs_from_nothing_to_everything_and_back_without_a_lost_r
     let began = Instant::now();
     site.climb("SHADOWED").await;
     site.only_legacy(&people).await;
-    site.approve();
-    site.climb("C100").await;
+    watched_to_all(&site);
     assert_eq!(site.share().await.as_deref(), Some("weight=100"));
+    watched_without_colours(&site);
     site.approve();
     site.climb("SWITCHED").await;
     println!(
@@ -295,52 +305,117 @@ async fn a_good_core_climbs_from_nothing_to_everything_and_back_without_a_lost_r
     );
 }
 
+/// A person watches at a terminal how it climbs from SHADOWED to C100, and approves from another one.
+fn watched_to_all(site: &Site) {
+    let size = Size {
+        columns: 100,
+        rows: 40,
+    };
+    let terminal = site.watch("--until C100", size, &[]);
+    terminal.shows(&["[SHADOWED]", "approval", "verifier gate approve --evidence"]);
+    site.approve();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    for words in [
+        "[C100]",
+        "core.errors_proved",
+        "what was seen at C50",
+        "last",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    // What the last line says stands on standard output, below the view.
+    let stream = terminal.stream("ADVANCE  everything for C100 holds");
+    let mut from = 0;
+    for words in ["[READY]", "[C10]", "[C30]", "[C50]", "[C100]"] {
+        let at = stream[from..].find(words);
+        from += at.unwrap_or_else(|| unreachable!("{words} after the one before: {stream}"));
+    }
+    for words in [
+        "\x1b[32m",
+        "of its shortest time",
+        "next look in",
+        "INSUFFICIENT",
+    ] {
+        assert!(stream.contains(words), "{words:?}: {stream}");
+    }
+}
+
+/// The same on a small terminal without colours, until Ctrl-C: that moves no traffic.
+fn watched_without_colours(site: &Site) {
+    let size = Size {
+        columns: 60,
+        rows: 24,
+    };
+    let terminal = site.watch("--until SWITCHED", size, &[("NO_COLOR", "1")]);
+    terminal.shows(&["[C100]", "verifier gate approve", "next look in"]);
+    assert!(!terminal.wraps(), "{}", terminal.screen());
+    assert!(
+        !terminal.coloured().contains('\x1b'),
+        "{}",
+        terminal.coloured()
+    );
+    terminal.press("C-c");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 3, "{screen}");
+    assert!(screen.contains("stopped; no traffic was moved"), "{screen}");
+}
+
 fn status(site: &Site) -> String {
     let output = site.gate(&["status"]).output().expect("it runs");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_core_that_turns_bad_is_left_again_whatever_is_wrong_with_it() {
-    for (name, fault) in [
-        ("errors", "share=100%,status=503"),
-        ("slowness", "share=100%,slow=2500"),
-        ("wrong bodies", "share=100%,body=empty"),
-    ] {
-        let (site, people) = Site::at_30().await;
-        site.configure("5m", true).await;
-        let mut gate = site.start(&["run", "--until", "C50"]);
-        people[0].more(100).await;
-        let fault = format!("{fault},path={PATH}").parse().expect("a fault");
-        site.pair.core_faults.set(vec![fault]);
-        let began = Instant::now();
-        while site.share().await.as_deref() != Some("weight=0") {
-            assert!(
-                began.elapsed() < Duration::from_mins(3),
-                "{name}: {}",
-                status(&site)
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        println!(
-            "{name}: from fault to legacy alone in {:.1} s",
-            began.elapsed().as_secs_f64()
-        );
-        assert_eq!(
-            gate.end(Duration::from_mins(2)).await,
-            1,
+/// Core turns bad at 30 percent by `fault`: traffic goes back to legacy, and no request is lost by that.
+async fn leaves_a_core_with(name: &str, fault: &str) {
+    let (site, people) = Site::at_30().await;
+    site.configure("5m", true).await;
+    let mut gate = site.start(&["run", "--until", "C50"]);
+    people[0].more(100).await;
+    let fault = format!("{fault},path={PATH}").parse().expect("a fault");
+    site.pair.core_faults.set(vec![fault]);
+    let began = Instant::now();
+    while site.share().await.as_deref() != Some("weight=0") {
+        assert!(
+            began.elapsed() < Duration::from_mins(3),
             "{name}: {}",
             status(&site)
         );
-        // Core is as bad as before: it is the router that keeps people from it.
-        site.only_legacy(&people).await;
-        assert_eq!(
-            sum(&people, Traffic::lost),
-            0,
-            "{name}: no reload loses a request"
-        );
-        assert_eq!(site.journal().standing().state, State::RolledBack, "{name}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    println!(
+        "{name}: from fault to legacy alone in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    assert_eq!(
+        gate.end(Duration::from_mins(2)).await,
+        1,
+        "{name}: {}",
+        status(&site)
+    );
+    // Core is as bad as before: it is the router that keeps people from it.
+    site.only_legacy(&people).await;
+    assert_eq!(
+        sum(&people, Traffic::lost),
+        0,
+        "{name}: no reload loses a request"
+    );
+    assert_eq!(site.journal().standing().state, State::RolledBack, "{name}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_turns_bad_by_errors_is_left_again() {
+    leaves_a_core_with("errors", "share=100%,status=503").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_turns_bad_by_slowness_is_left_again() {
+    leaves_a_core_with("slowness", "share=100%,slow=2500").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_turns_bad_by_wrong_bodies_is_left_again() {
+    leaves_a_core_with("wrong bodies", "share=100%,body=empty").await;
 }
 
 /// Prometheus ends while the gate looks on. Returns the gate, and the port that nobody listens at now.

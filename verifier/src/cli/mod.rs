@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod diff;
 pub mod diff_view;
 pub mod evidence;
+pub mod frame;
 pub mod gate;
 pub mod import;
 pub mod init;

@@ -15,8 +15,10 @@ pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Re
     }
 }
 
-/// One line on standard error, colours taken away where unwanted; a closed pipe is ignored.
+/// One line on standard error, colours taken away where unwanted; a closed pipe is ignored. Lines that are
+/// written over make room for it.
 pub fn say(line: &str) {
+    super::frame::lift();
     let mut err = anstream::AutoStream::auto(io::stderr().lock());
     let _ = writeln!(err, "{line}");
 }

@@ -45,6 +45,20 @@ pub enum Weighs {
     Harm,
 }
 
+/// What the numbers of a criterion are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A share, `0.0..=1.0`.
+    Share,
+    /// Seconds.
+    Seconds,
+    /// How many times another number.
+    Times,
+    /// Things that were counted.
+    Count,
+}
+
 /// One criterion with everything needed to check it by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CriterionResult {
@@ -56,8 +70,14 @@ pub struct CriterionResult {
     pub weighs: Weighs,
     /// The value seen, in the unit of `limit`; a rate is a share, `0.0..=1.0`.
     pub value: Option<f64>,
+    /// What `value` and `limit` are, where there are any.
+    #[serde(default)]
+    pub unit: Option<Unit>,
     /// How many observations the value rests on.
     pub n: Option<u64>,
+    /// How many more observations would decide it if all were good, where that can be said.
+    #[serde(default)]
+    pub missing: Option<u64>,
     /// What the value is held against.
     pub limit: Option<f64>,
     /// Natural logarithm of the e-value, where the criterion is a sequential test.
@@ -84,7 +104,9 @@ impl CriterionResult {
             verdict,
             weighs,
             value: None,
+            unit: None,
             n: None,
+            missing: None,
             limit: None,
             ln_e: None,
             ln_e_needed: None,
@@ -119,9 +141,17 @@ impl CriterionResult {
 
     /// Adds the value and how many observations it rests on.
     #[must_use]
-    pub fn value(mut self, value: f64, n: u64) -> Self {
+    pub fn value(mut self, value: f64, unit: Unit, n: u64) -> Self {
         self.value = value.is_finite().then_some(value);
+        self.unit = Some(unit);
         self.n = Some(n);
+        self
+    }
+
+    /// Says how many more good observations would decide it.
+    #[must_use]
+    pub fn missing(mut self, missing: Option<u64>) -> Self {
+        self.missing = missing;
         self
     }
 

@@ -73,6 +73,23 @@ pub enum GateExit {
     Infrastructure = 6,
 }
 
+impl GateExit {
+    /// Of a process's exit code; `None` for one that no gate command has.
+    pub fn from_code(code: u8) -> Option<Self> {
+        [
+            Self::Ok,
+            Self::Failed,
+            Self::Usage,
+            Self::Insufficient,
+            Self::Evidence,
+            Self::Locked,
+            Self::Infrastructure,
+        ]
+        .into_iter()
+        .find(|exit| *exit as u8 == code)
+    }
+}
+
 impl Decision {
     /// The exit code of a command that ends with this decision.
     pub const fn exit(&self) -> GateExit {
@@ -176,7 +193,8 @@ const fn can_roll_back(state: State) -> bool {
     matches!(state, State::Canary(_) | State::Switched | State::Soak)
 }
 
-fn cause(result: &CriterionResult) -> Option<Cause> {
+/// Why a criterion keeps the gate where it is; `None` where it does not.
+pub fn cause(result: &CriterionResult) -> Option<Cause> {
     let cause = match (result.verdict, result.weighs) {
         // Alarms that have seen nothing yet do not speak against a step: its own criteria ask for
         // numbers.

@@ -99,6 +99,21 @@ impl fmt::Display for Span {
     }
 }
 
+/// A length of time for people, in its two largest units: `6 d 4 h`, `4 min 12 s`, `0 s`.
+pub fn spell(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (large, small) = match seconds {
+        86_400.. => ((seconds / 86_400, "d"), (seconds % 86_400 / 3_600, "h")),
+        3_600.. => ((seconds / 3_600, "h"), (seconds % 3_600 / 60, "min")),
+        60.. => ((seconds / 60, "min"), (seconds % 60, "s")),
+        _ => return format!("{seconds} s"),
+    };
+    if small.0 == 0 {
+        return format!("{} {}", large.0, large.1);
+    }
+    format!("{} {} {} {}", large.0, large.1, small.0, small.1)
+}
+
 /// A day as `yyyy-MM-dd`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -132,6 +147,21 @@ impl fmt::Display for Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_is_spelled_in_its_two_largest_units() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (252, "4 min 12 s"),
+            (3_600, "1 h"),
+            (7_530, "2 h 5 min"),
+            (604_799, "6 d 23 h"),
+        ] {
+            assert_eq!(spell(Duration::from_secs(seconds)), text);
+        }
+    }
 
     #[test]
     fn lengths_of_time_read_back_as_they_were_written() {

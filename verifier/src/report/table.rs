@@ -83,6 +83,40 @@ pub fn cut(text: &str, width: usize) -> String {
     out
 }
 
+/// `text` in lines of at most `width` terminal cells, broken between words where that is possible.
+///
+/// ```
+/// # use verifier::report::table::wrap;
+/// assert_eq!(wrap("core answered 12 of 300", 14), ["core answered", "12 of 300"]);
+/// assert_eq!(wrap("sha256:0123456789", 8), ["sha256:0", "12345678", "9"]);
+/// ```
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    // A wide character needs two cells.
+    let width = width.max(2);
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    for word in text.split_whitespace() {
+        if used > 0 && used + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        for c in word.chars() {
+            let cells = c.width().unwrap_or(0);
+            if used + cells > width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += cells;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
 /// Control characters, and those that turn the direction of writing, as escapes: an answer must not
 /// steer the reader's terminal.
 pub fn printable(text: &str) -> String {

@@ -3,9 +3,11 @@
 mod build;
 mod plan;
 mod run;
+mod screen;
 mod status;
+mod word;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::gate::config::GateConfig;
 use crate::gate::journal::{DiskPen, Journal};
 use crate::gate::policy::GateExit;
 use crate::gate::run::{Gate, GateError, Setup};
+use crate::gate::word::Word;
 use crate::report::gate as report;
 
 /// Move live traffic from legacy to core step by step, and back, on evidence.
@@ -96,7 +99,7 @@ enum Action {
         #[command(flatten)]
         common: Common,
     },
-    /// Approve the step that waits for a person
+    /// Approve the step that waits for a person; also while `gate run` looks on
     Approve {
         #[command(flatten)]
         common: Common,
@@ -104,7 +107,7 @@ enum Action {
         #[arg(long, value_name = "HASH")]
         evidence: String,
     },
-    /// Take over what the router shows after somebody changed it by hand
+    /// Take over what the router shows after somebody changed it by hand; also while `gate run` looks on
     Adopt {
         #[command(flatten)]
         common: Common,
@@ -171,9 +174,26 @@ struct Opened {
     gate: GateConfig,
     state: PathBuf,
     dry_run: bool,
+    /// What another command needs to find this cut-over: ` --config FILE`, or nothing.
+    options: String,
 }
 
 impl Common {
+    /// The options that differ from what is taken without them, as they are written in a shell.
+    fn options(&self) -> String {
+        let mut options = String::new();
+        if self.config != Path::new("cutover.yaml") {
+            options.push_str(&format!(" --config {}", quoted(&self.config)));
+        }
+        if let Some(state) = &self.state {
+            options.push_str(&format!(" --state {}", quoted(state)));
+        }
+        if self.dry_run {
+            options.push_str(" --dry-run");
+        }
+        options
+    }
+
     fn open(&self) -> anyhow::Result<Opened> {
         let config = Config::read(&self.config)?;
         config.check()?;
@@ -190,6 +210,7 @@ impl Common {
             gate,
             state,
             dry_run: self.dry_run,
+            options: self.options(),
         })
     }
 }
@@ -235,6 +256,16 @@ impl Opened {
         let parts = build::parts(self, clock, sees)?;
         Ok(Gate::open(setup, parts, journal, force).await?)
     }
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@".contains(c);
+    if text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A name for this process in lock, lease and journal.
@@ -308,19 +339,9 @@ impl Action {
             }
             Self::Status { common } => status::status(&common.open()?, common.format),
             Self::Approve { common, evidence } => {
-                let mut gate = common.open()?.bare_gate(false).await?;
-                let to = gate.approve(&evidence).await?;
-                status::done(common.format, "approve", &format!("{to} approved"))?;
-                gate.close().await?;
-                Ok(GateExit::Ok)
+                Box::pin(word::say(&common, Word::Approve { evidence })).await
             }
-            Self::Adopt { common } => {
-                let mut gate = common.open()?.bare_gate(false).await?;
-                let state = gate.adopt().await?;
-                status::done(common.format, "adopt", &format!("taken over: {state}"))?;
-                gate.close().await?;
-                Ok(GateExit::Ok)
-            }
+            Self::Adopt { common } => Box::pin(word::say(&common, Word::Adopt)).await,
             Self::Unlock { common } => {
                 let gate = common.open()?.bare_gate(true).await?;
                 gate.close().await?;

@@ -210,6 +210,9 @@ pub(super) async fn plan(opened: &Opened, format: OutputFormat) -> Result<GateEx
                 writeln!(out, "  {line}")?;
             }
             writeln!(out, "\neach look would ask")?;
+            if asked.is_empty() {
+                writeln!(out, "  nothing: `gate.signals` names no source of counts")?;
+            }
             for line in &asked {
                 writeln!(out, "  {line}")?;
             }

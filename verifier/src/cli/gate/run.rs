@@ -1,15 +1,20 @@
 //! `gate step`, `run` and `rollback`.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
+use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::screen::Screen;
 use super::{Fault, GateExit, Opened, OutputFormat};
 use crate::cli::terminal::{say, to_stdout};
 use crate::gate::policy::{Cause, Decision};
 use crate::gate::run::{Gate, GateError, Look};
 use crate::gate::state::State;
 use crate::report::gate as report;
+
+/// How often what stands on the terminal is brought up to date, and people are heard.
+const REFRESH: Duration = Duration::from_secs(1);
 
 pub(super) async fn step(opened: &Opened, format: OutputFormat) -> Result<GateExit, Fault> {
     let mut gate = opened.gate().await?;
@@ -58,39 +63,91 @@ pub(super) async fn run(
     if let Err(error) = gate.recover().await {
         go_on_after(error)?;
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut screen = Screen::new(format);
+    let mut stop = Stop::new()?;
+    let mut screen = Screen::new(opened, format);
     loop {
-        let look = match gate.step().await {
-            Ok(look) => look,
-            Err(error) => {
-                go_on_after(error)?;
-                gate.pause().await;
-                continue;
+        screen.draw(&gate, Some(Duration::ZERO));
+        match gate.step().await {
+            Ok(look) => {
+                let exit = end(&look, until);
+                screen.see(look, &gate)?;
+                if let Some(exit) = exit {
+                    return Box::pin(finish(gate, screen, Some(exit))).await;
+                }
             }
-        };
-        screen.show(&look, &gate, opened)?;
-        if let Some(exit) = end(&look, until) {
-            if format == OutputFormat::Json {
-                show("run", &look, exit, opened, format)?;
-            }
-            gate.close().await?;
-            return Ok(exit);
+            Err(error) => go_on_after(error)?,
         }
-        tokio::select! {
-            () = gate.pause() => {}
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+        if !pause(&mut gate, &screen, &mut stop).await {
+            break;
         }
     }
-    say("stopped; nothing was changed by that: `gate run` goes on, `gate rollback` goes back");
-    let look = gate.look().await;
-    if format == OutputFormat::Json {
-        show("run", &look, GateExit::Insufficient, opened, format)?;
+    Box::pin(finish(gate, screen, None)).await
+}
+
+/// Ends with `exit`, or because it was asked to stop.
+async fn finish(
+    mut gate: Gate,
+    screen: Screen<'_>,
+    exit: Option<GateExit>,
+) -> Result<GateExit, Fault> {
+    let look = match screen.end(&gate) {
+        Some(look) => look,
+        None => gate.look().await,
+    };
+    if exit.is_none() {
+        let options = &screen.opened.options;
+        say(&format!(
+            "stopped; no traffic was moved by that: `verifier gate run{options}` goes on, \
+             `verifier gate rollback{options}` goes back"
+        ));
+    }
+    let exit = exit.unwrap_or(GateExit::Insufficient);
+    match screen.format {
+        OutputFormat::Json => show("run", &look, exit, screen.opened, screen.format)?,
+        OutputFormat::Text => screen.close(&look)?,
     }
     gate.close().await?;
-    Ok(GateExit::Insufficient)
+    Ok(exit)
+}
+
+/// Asked to stop: by a key, or by whoever runs the machine.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Until the next look: hears what people say and keeps the times on the terminal right. Whether there is to
+/// be a next look.
+async fn pause(gate: &mut Gate, screen: &Screen<'_>, stop: &mut Stop) -> bool {
+    let next = Instant::now() + gate.config().tick.duration();
+    loop {
+        gate.listen().await;
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        screen.draw(gate, Some(left));
+        tokio::select! {
+            () = tokio::time::sleep(left.min(REFRESH)) => {}
+            () = stop.asked() => return false,
+        }
+    }
 }
 
 /// What another try may mend is only told.
@@ -121,63 +178,5 @@ fn end(look: &Look, until: Option<State>) -> Option<GateExit> {
             ..
         } if !look.reached.is_live() => Some(look.exit()),
         _ => None,
-    }
-}
-
-/// On a terminal the last look, redrawn; elsewhere a line whenever something changes.
-struct Screen {
-    redraw: bool,
-    format: OutputFormat,
-    lines: usize,
-    last: String,
-}
-
-impl Screen {
-    fn new(format: OutputFormat) -> Self {
-        Self {
-            redraw: format == OutputFormat::Text && io::stdout().is_terminal(),
-            format,
-            lines: 0,
-            last: String::new(),
-        }
-    }
-
-    fn show(&mut self, look: &Look, gate: &Gate, opened: &Opened) -> io::Result<()> {
-        let mut text = Vec::new();
-        report::text(look, &opened.gate.ladder, &mut text)?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        if self.redraw {
-            let up = self.lines;
-            self.lines = text.lines().count();
-            return to_stdout(|out| {
-                if up > 0 {
-                    // Up to where the last look began, and everything below it away.
-                    write!(out, "\x1b[{up}A\x1b[J")?;
-                }
-                out.write_all(text.as_bytes())
-            });
-        }
-        let observation = gate.observation();
-        let line = format!(
-            "{} {} {}",
-            look.reached,
-            look.decision.word(),
-            look.decision.reason()
-        );
-        // Numbers in the reason change at every look; the first words tell what is waited for.
-        let key: String = line.split(':').next().unwrap_or_default().to_owned();
-        if key == self.last {
-            return Ok(());
-        }
-        self.last = key;
-        let line = format!(
-            "{} {line}  (core {} requests, {} errors)",
-            look.at, observation.core.requests, observation.core.errors
-        );
-        if self.format == OutputFormat::Json {
-            say(&line);
-            return Ok(());
-        }
-        to_stdout(|out| writeln!(out, "{line}"))
     }
 }

@@ -6,7 +6,6 @@ use super::{Fault, GateExit, Opened, OutputFormat};
 use crate::cli::terminal::to_stdout;
 use crate::gate::clock::rfc3339;
 use crate::gate::journal::Journal;
-use crate::gate::journal::entry::{Entry, Line};
 use crate::gate::run::GateError;
 use crate::gate::state::Aside;
 use crate::report::gate as report;
@@ -96,7 +95,11 @@ pub(super) fn status(opened: &Opened, format: OutputFormat) -> Result<GateExit, 
             }
             let mut table = Table::new(&[("when", 24), ("who", 40), ("what", 110)]);
             for line in &contents.lines {
-                table.push(vec![rfc3339(line.at_ms), line.who.clone(), what(line)]);
+                table.push(vec![
+                    rfc3339(line.at_ms),
+                    line.who.clone(),
+                    report::what(line),
+                ]);
             }
             for line in table.lines() {
                 writeln!(out, "  {line}")?;
@@ -105,39 +108,4 @@ pub(super) fn status(opened: &Opened, format: OutputFormat) -> Result<GateExit, 
         }
     })?;
     Ok(exit)
-}
-
-fn what(line: &Line) -> String {
-    match &line.entry {
-        Entry::Begun {
-            run_id, attempt, ..
-        } => format!("cut-over {run_id} begins, attempt {attempt}"),
-        Entry::Evidence { record } => format!(
-            "evidence {}: {} of {} differ, {}",
-            record.kind.name(),
-            record.k,
-            record.n,
-            &record.sha256[..record.sha256.len().min(12)]
-        ),
-        Entry::Approved { to, evidence } => {
-            format!("{to} approved on {}", &evidence[..evidence.len().min(12)])
-        }
-        Entry::Intent(intent) => format!("{} → {}: {}", intent.from, intent.to, intent.act),
-        Entry::Applied { .. } => "  taken by the router".to_owned(),
-        Entry::Confirmed { route, .. } => format!("  seen: {route}"),
-        Entry::Dropped { reason, .. } => format!("  not made: {reason}"),
-        Entry::Moved {
-            from, to, reason, ..
-        } => format!("{from} → {to}: {reason}"),
-        Entry::Aside { aside: None } => "goes on".to_owned(),
-        Entry::Aside {
-            aside: Some(Aside::Hold { reason }),
-        } => format!("HOLD {reason}"),
-        Entry::Aside {
-            aside: Some(Aside::Drift { reason }),
-        } => format!("DRIFT {reason}"),
-        Entry::Adopted { route, state } => format!("taken over by hand: {route}, so {state}"),
-        Entry::Stolen { from } => format!("right to write taken from {from}"),
-        Entry::Mended { bytes } => format!("{bytes} bytes of a torn last line cut off"),
-    }
 }

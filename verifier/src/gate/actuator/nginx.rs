@@ -247,7 +247,7 @@ impl Nginx {
         let output = tokio::time::timeout(PATIENCE, child.output())
             .await
             .map_err(|_| format!("no end within {} s", PATIENCE.as_secs()))?
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("`{program}` cannot be run: {error}"))?;
         if output.status.success() {
             return Ok(());
         }

@@ -123,6 +123,9 @@ pub enum Entry {
         to: State,
         /// Hash of the evidence that was approved.
         evidence: String,
+        /// Who, where it was said to a gate at work; else whoever wrote the line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// A change is about to be made.
     Intent(Intent),
@@ -173,6 +176,9 @@ pub enum Entry {
         route: Route,
         /// The state that follows from it.
         state: State,
+        /// Who, where it was said to a gate at work; else whoever wrote the line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// The right to write was taken from somebody.
     Stolen {
@@ -292,7 +298,7 @@ impl Standing {
                 self.evidence.retain(|known| known.kind != record.kind);
                 self.evidence.push(record.clone());
             }
-            Entry::Approved { to, evidence } => self.approved = Some((*to, evidence.clone())),
+            Entry::Approved { to, evidence, .. } => self.approved = Some((*to, evidence.clone())),
             Entry::Intent(intent) => {
                 if intent.to == State::RollingBack {
                     self.state = State::RollingBack;
@@ -349,7 +355,7 @@ impl Standing {
                 }
             }
             Entry::Aside { aside } => self.aside.clone_from(aside),
-            Entry::Adopted { route, state } => {
+            Entry::Adopted { route, state, .. } => {
                 self.route = *route;
                 self.state = *state;
                 self.since_ms = line.at_ms;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::replay::{CatalogueRef, Named, moment, some};
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running, waiver};
-use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
+use crate::gate::criterion::{CriterionResult, Unit, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::jwt::cell::Check;
 use crate::jwt::report::SCHEMA;
@@ -161,7 +161,7 @@ pub fn judge(named: &Named<JwtFile>, context: &Context<'_>) -> Proof {
     criteria.push(
         CriterionResult::new("jwt.holds", Weighs::Step, verdict)
             .source(source)
-            .value(failing.len() as f64, report.cells.len() as u64)
+            .value(failing.len() as f64, Unit::Count, report.cells.len() as u64)
             .limit(0.0)
             .why(why)
             .help("look at the report; a waiver needs an owner: `gate.waivers` with `endpoint: jwt:NAME`"),

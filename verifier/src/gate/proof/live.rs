@@ -7,7 +7,7 @@ use super::replay::Green;
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running, waiver};
 use crate::confidence::{Assessment, ConfidenceConfig, Standing, assess};
 use crate::evidence::record::{AND, Evidence};
-use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
+use crate::gate::criterion::{CriterionResult, Unit, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::report::live::LiveReport;
 use crate::stats::{alpha_of_attempt, ln_threshold};
@@ -98,7 +98,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
             }),
             format!("{} of {asked} exchanges lost", totals.lost),
         )
-        .value(lost, asked)
+        .value(lost, Unit::Share, asked)
         .limit(limit),
     );
 
@@ -122,7 +122,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
             },
         )
         .source(source)
-        .value(shapes as f64, totals.compared)
+        .value(shapes as f64, Unit::Count, totals.compared)
         .limit(config.compatibility.min_shapes as f64)
         .why(format!("{shapes} different request shapes"))
         .help("one request sent often is one comparison: let real traffic in"),
@@ -140,7 +140,7 @@ pub fn judge(source: &str, evidence: Evidence, green: &Green, context: &Context<
             },
         )
         .source(source)
-        .value(totals.undecided as f64, totals.compared)
+        .value(totals.undecided as f64, Unit::Count, totals.compared)
         .limit(0.0)
         .why(format!(
             "{} exchanges cannot be told from noise yet, {} are noise",
@@ -272,7 +272,7 @@ fn of_self_check(source: &str, report: &LiveReport) -> CriterionResult {
         .why(warning.unwrap_or_else(|| counts.words()))
         .help("narrow the rules and masks that excuse planted faults, then gather anew");
     if let Some(recall) = counts.recall() {
-        result = result.value(recall, counts.injected());
+        result = result.value(recall, Unit::Share, counts.injected());
     }
     result
 }
@@ -297,7 +297,7 @@ fn rate(name: &str, source: &str, seen: &Assessment, demand: &ConfidenceConfig) 
     };
     let result = CriterionResult::new(name, Weighs::Step, verdict)
         .source(source)
-        .value(k as f64 / n.max(1) as f64, n)
+        .value(k as f64 / n.max(1) as f64, Unit::Share, n)
         .limit(demand.target())
         .e_value(seen.ln_e_below_target, ln_threshold(demand.alpha))
         .why(why);
@@ -306,7 +306,7 @@ fn rate(name: &str, source: &str, seen: &Assessment, demand: &ConfidenceConfig) 
         Verdict::Fail => {
             result.help("look at `verifier report`; explain the differences by rules or mend core")
         }
-        _ => result.help(match seen.needed {
+        _ => result.missing(seen.needed).help(match seen.needed {
             Some(more) => format!("{more} more comparisons without a difference"),
             None => "more comparisons".to_owned(),
         }),
@@ -335,7 +335,7 @@ fn one_endpoint(
     if replayed && effect_seen && k == 0 {
         result.verdict = Verdict::Pass;
         result.why = format!("{}; every replayed case is equal", result.why);
-        result.help = None;
+        (result.help, result.missing) = (None, None);
         return result;
     }
     if let Some(waiver) = waiver(endpoint, context) {
@@ -344,7 +344,7 @@ fn one_endpoint(
             "{}; waived until {} by {}: {}",
             result.why, waiver.expires, waiver.owner, waiver.reason
         );
-        result.help = None;
+        (result.help, result.missing) = (None, None);
         return result;
     }
     if replayed && k > 0 {

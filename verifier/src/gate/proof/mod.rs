@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::config::{GateConfig, WaiverConfig};
-use super::criterion::{CriterionResult, Verdict, Weighs};
+use super::criterion::{CriterionResult, Unit, Verdict, Weighs};
 use super::record::{EvidenceKind, EvidenceRecord};
 use super::span::Span;
 use crate::catalogue::Catalogue;
@@ -214,7 +214,7 @@ fn fresh(
         fault,
         format!("{shown} old of {max_age}"),
     )
-    .value(age as f64 / 1000.0, 1)
+    .value(age as f64 / 1000.0, Unit::Seconds, 1)
     .limit(max_age.duration().as_secs_f64())
 }
 
@@ -272,7 +272,7 @@ fn not_shrunken(
         fault,
         format!("covers {distinct}"),
     )
-    .value(distinct as f64, distinct)
+    .value(distinct as f64, Unit::Count, distinct)
 }
 
 /// A waiver that is valid today.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running};
-use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
+use crate::gate::criterion::{CriterionResult, Unit, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::report::bound::CoreClaim;
 use crate::report::json::SCHEMA;
@@ -299,7 +299,11 @@ fn cases(
         },
     )
     .source(source)
-    .value((wanted.len() - missing.len()) as f64, wanted.len() as u64)
+    .value(
+        (wanted.len() - missing.len()) as f64,
+        Unit::Count,
+        wanted.len() as u64,
+    )
     .limit(wanted.len() as f64)
     .why(if missing.is_empty() {
         format!(
@@ -349,7 +353,11 @@ fn cases(
     };
     let equal = CriterionResult::new("replay.equal", Weighs::Step, verdict)
         .source(source)
-        .value((red.len() + open.len()) as f64, states.len() as u64)
+        .value(
+            (red.len() + open.len()) as f64,
+            Unit::Count,
+            states.len() as u64,
+        )
         .limit(0.0)
         .why(why)
         .help("look at the report; explain a difference by a rule or mend core");

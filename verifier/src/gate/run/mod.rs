@@ -21,6 +21,7 @@ use super::policy::{Decision, GateExit};
 use super::proof::Running;
 use super::signal::Signal;
 use super::state::{Aside, State};
+use super::word::{Answer, Word};
 use crate::catalogue::Catalogue;
 
 /// Why a gate could not go on.
@@ -56,6 +57,14 @@ pub enum GateError {
     /// A request that the present state does not allow.
     #[error("{0}")]
     NotNow(String),
+    /// What the gate at work says to a person's word.
+    #[error("{text} (says the gate at work)")]
+    Told {
+        /// The exit code.
+        exit: GateExit,
+        /// In words.
+        text: String,
+    },
 }
 
 impl GateError {
@@ -66,6 +75,7 @@ impl GateError {
             | Self::Lease { .. }
             | Self::Router(ActuateError::Conflict { .. }) => GateExit::Locked,
             Self::NotNow(_) => GateExit::Usage,
+            Self::Told { exit, .. } => *exit,
             Self::Journal(JournalError::File { .. })
             | Self::Router(_)
             | Self::NoEffect { .. }
@@ -144,6 +154,7 @@ impl Gate {
         if gate.standing().run_id.is_empty() && gate.journal.contents().broken.is_none() {
             gate.begin(1)?;
         }
+        super::word::forget(gate.journal.folder());
         gate.go_on();
         Ok(gate)
     }
@@ -156,6 +167,16 @@ impl Gate {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What the gate was set up with.
+    pub fn config(&self) -> &GateConfig {
+        &self.setup.config
+    }
+
+    /// The moment of the last look.
+    pub fn looked_at(&self) -> Moment {
+        self.looking.at
     }
 
     /// The present moment, by the gate's clock.
@@ -437,7 +458,11 @@ impl Gate {
 
     /// Approves the step that waits for a person. `evidence` is the hash that was looked at, or its
     /// beginning.
-    pub async fn approve(&mut self, evidence: &str) -> Result<State, GateError> {
+    pub async fn approve(
+        &mut self,
+        evidence: &str,
+        by: Option<String>,
+    ) -> Result<State, GateError> {
         let standing = self.standing();
         let to = standing
             .state
@@ -470,14 +495,18 @@ impl Gate {
                 open.join(", ")
             )));
         }
-        self.write(Entry::Approved { to, evidence: hash })?;
+        self.write(Entry::Approved {
+            to,
+            evidence: hash,
+            by,
+        })?;
         self.tell("approval", &format!("{to} approved"), false)
             .await;
         Ok(to)
     }
 
     /// Takes over what the router shows.
-    pub async fn adopt(&mut self) -> Result<State, GateError> {
+    pub async fn adopt(&mut self, by: Option<String>) -> Result<State, GateError> {
         let reading = self.parts.actuator.read().await?;
         if !reading.surprises.is_empty() {
             return Err(GateError::NotNow(format!(
@@ -488,7 +517,7 @@ impl Gate {
         let route = Route::of(&reading);
         let now = self.standing().state;
         let state = adopted(now, route);
-        self.write(Entry::Adopted { route, state })?;
+        self.write(Entry::Adopted { route, state, by })?;
         self.observe_anew();
         self.tell(
             "drift",
@@ -497,6 +526,33 @@ impl Gate {
         )
         .await;
         Ok(state)
+    }
+
+    /// Does what people have said since, see [`super::word`]. Returns whether anybody had.
+    pub async fn listen(&mut self) -> bool {
+        let words = super::word::take_up(self.journal.folder(), self.now().wall_ms);
+        let any = !words.is_empty();
+        for waiting in words {
+            let by = Some(waiting.said.by.clone());
+            let done = match &waiting.said.word {
+                Word::Approve { evidence } => self
+                    .approve(evidence, by)
+                    .await
+                    .map(|to| format!("{to} approved")),
+                Word::Adopt => self
+                    .adopt(by)
+                    .await
+                    .map(|state| format!("taken over: {state}")),
+            };
+            waiting.answer(&match done {
+                Ok(text) => Answer { exit: 0, text },
+                Err(error) => Answer {
+                    exit: error.exit() as u8,
+                    text: error.to_string(),
+                },
+            });
+        }
+        any
     }
 
     async fn tell(&mut self, kind: &'static str, title: &str, urgent: bool) {

@@ -353,7 +353,11 @@ impl Rig {
             _ => at.next(&rig.config.ladder),
         };
         if let Some(to) = approved {
-            write(Entry::Approved { to, evidence });
+            write(Entry::Approved {
+                to,
+                evidence,
+                by: None,
+            });
         }
         drop(journal);
         rig

@@ -47,11 +47,11 @@ async fn a_good_core_climbs_to_the_switch() {
     assert_eq!(verdict(&look, "approval"), "NO_DATA");
     assert_eq!(look.exit(), GateExit::Insufficient);
     assert!(matches!(
-        gate.approve("00000000").await,
+        gate.approve("00000000", None).await,
         Err(GateError::NotNow(_))
     ));
     let hash = gate.standing().evidence_hash();
-    gate.approve(&hash[..12])
+    gate.approve(&hash[..12], None)
         .await
         .expect("the evidence as it is");
     rig.until(&mut gate, 2, |look| look.reached == State::Switched)
@@ -298,7 +298,7 @@ async fn s09_an_applied_manifest_is_drift_and_a_raised_share_goes_back() {
     rig.edit(|reading| reading.weight = weight(30));
     gate.step().await.expect("a step");
     assert_eq!(
-        gate.adopt().await.expect("a person's word"),
+        gate.adopt(None).await.expect("a person's word"),
         State::Canary(weight(30))
     );
     assert_eq!(

@@ -1,16 +1,23 @@
 //! What a look of the gate came to, for people and for programs.
 #![deny(clippy::disallowed_methods)]
 
+mod grid;
+pub mod view;
+
 use std::io;
 
 use serde_json::{Value, json};
 
-use super::table::Table;
+use super::table::printable;
 use crate::gate::criterion::{CriterionResult, Verdict};
+use crate::gate::journal::entry::{Entry, Line};
 use crate::gate::policy::{Decision, GateExit};
 use crate::gate::run::Look;
 use crate::gate::state::{Aside, State};
 use crate::gate::weight::Weight;
+
+/// Where nobody looks at the terminal's width.
+const WIDE: usize = 180;
 
 /// Version of the JSON shape; a field that changes its meaning or goes away raises it.
 pub const SCHEMA: &str = "verifier-gate/1";
@@ -66,17 +73,20 @@ const fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-fn number(value: f64) -> String {
-    let text = if value == 0.0 || (0.01..1e7).contains(&value.abs()) {
-        format!("{value:.4}")
-    } else {
-        return format!("{value:.1e}");
-    };
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// The ladder with the present place: `READY ▸ [C10] ▸ C30 ▸ …`.
 pub fn ladder(state: State, rungs: &[Weight]) -> String {
+    let steps = steps(state, rungs).into_iter().map(|step| {
+        if step == state {
+            format!("[{step}]")
+        } else {
+            step.to_string()
+        }
+    });
+    steps.collect::<Vec<_>>().join(" ▸ ")
+}
+
+/// Every state from the first to the last, and the present one behind them if it lies beside.
+fn steps(state: State, rungs: &[Weight]) -> Vec<State> {
     let mut all = vec![State::Draft];
     while let Some(next) = all.last().and_then(|last| last.next(rungs)) {
         all.push(next);
@@ -84,58 +94,19 @@ pub fn ladder(state: State, rungs: &[Weight]) -> String {
     if !all.contains(&state) {
         all.push(state);
     }
-    let steps: Vec<String> = all
-        .into_iter()
-        .map(|step| {
-            if step == state {
-                format!("[{step}]")
-            } else {
-                step.to_string()
-            }
-        })
-        .collect();
-    steps.join(" ▸ ")
+    all
 }
 
 /// Criteria as a table: those that hold things up first.
 pub fn criteria(all: &[CriterionResult], out: &mut dyn io::Write) -> io::Result<()> {
-    let mut table = Table::new(&[
-        ("", 2),
-        ("criterion", 36),
-        ("verdict", 12),
-        ("value", 10),
-        ("limit", 10),
-        ("n", 9),
-        ("ln E", 14),
-        ("", 90),
-    ]);
-    let mut sorted: Vec<&CriterionResult> = all.iter().collect();
-    sorted.sort_by_key(|result| std::cmp::Reverse(result.verdict));
-    let option = |value: Option<f64>| value.map(number).unwrap_or_default();
-    for result in sorted {
-        let e_value = match (result.ln_e, result.ln_e_needed) {
-            (Some(ln_e), Some(needed)) => format!("{ln_e:.2} of {needed:.2}"),
-            _ => String::new(),
-        };
-        table.push(vec![
-            sign(result.verdict).to_owned(),
-            result.name.clone(),
-            result.verdict.word().to_owned(),
-            option(result.value),
-            option(result.limit),
-            result.n.map(|n| n.to_string()).unwrap_or_default(),
-            e_value,
-            result.why.clone(),
-        ]);
-    }
-    for line in table.lines() {
+    for line in grid::lines(all, WIDE, usize::MAX) {
         writeln!(out, "  {line}")?;
     }
     for result in all {
         if result.verdict != Verdict::Pass
             && let Some(help) = &result.help
         {
-            writeln!(out, "  → {}: {help}", result.name)?;
+            writeln!(out, "  → {}: {}", printable(&result.name), printable(help))?;
         }
     }
     Ok(())
@@ -163,4 +134,49 @@ pub fn text(look: &Look, rungs: &[Weight], out: &mut dyn io::Write) -> io::Resul
         decision => decision.word().to_owned(),
     };
     writeln!(out, "{word}  {}", look.decision.reason())
+}
+
+/// A line of the journal in words.
+pub fn what(line: &Line) -> String {
+    match &line.entry {
+        Entry::Begun {
+            run_id, attempt, ..
+        } => format!("cut-over {run_id} begins, attempt {attempt}"),
+        Entry::Evidence { record } => format!(
+            "evidence {}: {} of {} differ, {}",
+            record.kind.name(),
+            record.k,
+            record.n,
+            &record.sha256[..record.sha256.len().min(12)]
+        ),
+        Entry::Approved { to, evidence, by } => format!(
+            "{to} approved on {}{}",
+            &evidence[..evidence.len().min(12)],
+            said_by(by.as_deref())
+        ),
+        Entry::Intent(intent) => format!("{} → {}: {}", intent.from, intent.to, intent.act),
+        Entry::Applied { .. } => "  taken by the router".to_owned(),
+        Entry::Confirmed { route, .. } => format!("  seen: {route}"),
+        Entry::Dropped { reason, .. } => format!("  not made: {reason}"),
+        Entry::Moved {
+            from, to, reason, ..
+        } => format!("{from} → {to}: {reason}"),
+        Entry::Aside { aside: None } => "goes on".to_owned(),
+        Entry::Aside {
+            aside: Some(Aside::Hold { reason }),
+        } => format!("HOLD {reason}"),
+        Entry::Aside {
+            aside: Some(Aside::Drift { reason }),
+        } => format!("DRIFT {reason}"),
+        Entry::Adopted { route, state, by } => format!(
+            "taken over by hand{}: {route}, so {state}",
+            said_by(by.as_deref())
+        ),
+        Entry::Stolen { from } => format!("right to write taken from {from}"),
+        Entry::Mended { bytes } => format!("{bytes} bytes of a torn last line cut off"),
+    }
+}
+
+fn said_by(who: Option<&str>) -> String {
+    who.map_or_else(String::new, |who| format!(" by {who}"))
 }
