@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use shadow_proxy::Proxy;
 
 /// No single step may take longer: a bound against a hang.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Requests in the order in which legacy got them.
 pub(super) type Tape = Vec<Vec<u8>>;
@@ -100,17 +100,27 @@ fn ask(service: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Sends the tape through `proxy`, each request once core has answered the one before: no read meets a
-/// write under way, so that the same is compared on a busy machine and on an idle one.
+/// write under way, so that the same is compared on a busy machine and on an idle one. When it returns, all
+/// is judged.
 pub(super) fn play(tape: &[Vec<u8>], proxy: &Proxy) {
     for request in tape {
         let answer = ask(proxy.listen(), request).expect("legacy's answer");
         assert!(answer.starts_with(b"HTTP/1.1 "), "an answer");
-        let deadline = Instant::now() + LIMIT;
         // Those that only wait for their verdict are through. In this order: a request moves on from one
         // count to the other.
-        while proxy.counters().total().in_flight() > proxy.queued() as u64 {
-            assert!(Instant::now() < deadline, "{:?}", proxy.counters().total());
-            std::thread::sleep(Duration::from_micros(100));
-        }
+        wait(proxy, Duration::from_micros(100), || {
+            proxy.counters().total().in_flight() <= proxy.queued() as u64
+        });
+    }
+    wait(proxy, Duration::from_millis(20), || {
+        proxy.counters().total().in_flight() == 0
+    });
+}
+
+fn wait(proxy: &Proxy, step: Duration, is_over: impl Fn() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_over() {
+        assert!(Instant::now() < deadline, "{:?}", proxy.counters().total());
+        std::thread::sleep(step);
     }
 }

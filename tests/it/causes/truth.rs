@@ -36,7 +36,7 @@ pub(super) struct Weighed {
     /// Switches that show alone.
     planted: usize,
     /// Of these, the ones that most groups of some cause come from.
-    covered: usize,
+    pub(super) covered: usize,
     /// Share of the groups that come from the switch that most groups of their cause come from.
     pub(super) purity: f64,
     groups: usize,

@@ -4,11 +4,13 @@
 //! offers signatures from its whole place down to its last key; the cheapest set of them that covers
 //! all groups is sought by greedy weighted set cover, whose cost is at most ln(n) + 1 times the least.
 //!
-//! Where statuses differ, other differences of the same exchanges follow from that and are no causes.
+//! What only follows from another difference of the same exchanges ([`follow`]) joins its cause and offers none.
 
 #![deny(clippy::disallowed_methods)]
 
 pub mod conditions;
+mod fields;
+mod follow;
 pub mod minimise;
 pub mod parts;
 pub mod reduce;
@@ -16,7 +18,9 @@ pub mod reduce;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::follow::leaders;
 use crate::evidence::record::{Group, StatusPair};
+use crate::ids::is_own_id;
 use crate::verdict::Kind;
 
 /// What it costs to name one more cause.
@@ -25,8 +29,24 @@ const NAMED: u64 = 100;
 const LEFT_AWAY: u64 = 5;
 /// What it costs to speak of every place.
 const EVERYWHERE: u64 = 60;
-/// A relation is taken for a trait of the whole service from this many differently named places on.
+/// A relation is taken for a trait of the whole service from this many differently named places on;
 const EVERYWHERE_FROM: usize = 3;
+/// from so many if it is one of [`FORMS`]: nobody writes one value in another form by hand, and twice.
+const FORM_FROM: usize = 2;
+/// Relations of two forms of one value, which are a matter of who writes them.
+const FORMS: [&str; 7] = [
+    "number-format",
+    "timestamp-format",
+    "timestamp-zone",
+    "time-shift",
+    "time-unit",
+    "decimal-digits",
+    "cut-fraction",
+];
+/// Statuses that speak of the method, the client or the service, whatever was asked with: 405, 429 and 503
+/// ([RFC 9110, sections 15.5.6 and 15.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6),
+/// [RFC 6585, section 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)).
+const REGARDLESS: [u16; 3] = [405, 429, 503];
 /// Relations that one setting of a serializer or framework brings about wherever it writes.
 const SYSTEMIC: [&str; 11] = [
     "number-format",
@@ -42,6 +62,9 @@ const SYSTEMIC: [&str; 11] = [
     "double-escaped",
 ];
 
+/// In a signature: whatever status legacy answers with.
+pub const ANY_STATUS: u16 = 0;
+
 /// What the groups of one cause have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signature {
@@ -49,7 +72,8 @@ pub struct Signature {
     pub kind: Kind,
     /// How the values are related, in words with its parameter.
     pub relation: Option<String>,
-    /// Both statuses, where these are what differs.
+    /// Both statuses, where these are what differs, or where they tell one cause from another; legacy's is
+    /// [`ANY_STATUS`] where core answers alike whatever it is.
     pub statuses: Option<StatusPair>,
     /// `header:NAME`, `status`, `body`, a place or its end (`…/price`), or `*` for every place.
     pub place: String,
@@ -75,10 +99,16 @@ impl Signature {
     /// What happens, in a few words.
     pub fn what(&self) -> String {
         match (&self.statuses, &self.relation) {
-            (Some(pair), _) => match pair.candidate {
-                Some(candidate) => format!("status {} becomes {candidate}", pair.reference),
-                None => format!("no answer where legacy says {}", pair.reference),
+            (Some(pair), None) => match (pair.reference, pair.candidate) {
+                (ANY_STATUS, Some(candidate)) => {
+                    format!("status {candidate} whatever legacy says")
+                }
+                (reference, Some(candidate)) => format!("status {reference} becomes {candidate}"),
+                (reference, None) => format!("no answer where legacy says {reference}"),
             },
+            (Some(pair), Some(relation)) => {
+                format!("{}: {relation}, status {}", self.kind, pair.reference)
+            }
             (None, Some(relation)) => format!("{}: {relation}", self.kind),
             (None, None) => self.kind.to_string(),
         }
@@ -90,8 +120,10 @@ impl Signature {
 pub struct Cause {
     /// What its groups have in common.
     pub signature: Signature,
-    /// Ids of its groups, the most frequent first; with those that follow from them.
+    /// Ids of its groups, the most frequent first; with those that follow from others.
     pub groups: Vec<String>,
+    /// Of these, the ones that follow from no other.
+    pub leading: BTreeSet<String>,
     /// Endpoints that show it.
     pub endpoints: BTreeSet<String>,
     /// Of these, the ones that show nothing else: equal once it is repaired.
@@ -106,24 +138,18 @@ pub struct Cause {
 pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
     let mut groups = groups.to_vec();
     groups.sort_by_key(|(id, _)| *id);
-    let leading: BTreeSet<_> = groups
-        .iter()
-        .filter(|(_, group)| group.key.kind == Kind::Status)
-        .map(|(_, group)| (group.key.endpoint.as_str(), group.key.statuses))
-        .collect();
-    let follows = |group: &Group| {
-        group.key.kind != Kind::Status
-            && leading.contains(&(group.key.endpoint.as_str(), group.key.statuses))
-    };
+    let leaders = leaders(&groups);
+    let fields = fields::together(&groups);
     let mut covers: BTreeMap<Signature, (u64, BTreeSet<usize>)> = BTreeMap::new();
     for (at, (_, group)) in groups.iter().enumerate() {
-        if !follows(group) {
-            for (signature, cost) in signatures(group) {
-                let entry = covers.entry(signature).or_insert((cost, BTreeSet::new()));
-                // The cost of the least exact member counts.
-                entry.0 = entry.0.max(cost);
-                entry.1.insert(at);
-            }
+        if leaders[at].is_some() {
+            continue;
+        }
+        for (signature, cost) in signatures(group, fields.get(&at)) {
+            let entry = covers.entry(signature).or_insert((cost, BTreeSet::new()));
+            // The cost of the least exact member counts.
+            entry.0 = entry.0.max(cost);
+            entry.1.insert(at);
         }
     }
     covers.retain(|signature, (_, members)| {
@@ -131,7 +157,12 @@ pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
             .iter()
             .map(|&at| keys(&groups[at].1.key.place).pop())
             .collect();
-        signature.place != "*" || names.len() >= EVERYWHERE_FROM
+        let is_form = members.iter().any(|&at| {
+            let relation = groups[at].1.key.relation.as_ref();
+            relation.is_some_and(|relation| FORMS.contains(&relation.class.as_str()))
+        });
+        let from = if is_form { FORM_FROM } else { EVERYWHERE_FROM };
+        signature.place != "*" || names.len() >= from
     });
     let mut chosen: Vec<(Signature, BTreeSet<usize>)> = Vec::new();
     loop {
@@ -149,21 +180,21 @@ pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
         }
         chosen.push((signature, members));
     }
-    // What follows from a status belongs to the cause of that status.
-    for (_, members) in &mut chosen {
-        let heads: BTreeSet<_> = members
+    for (signature, members) in &mut chosen {
+        // As the most frequent of those that it was chosen for.
+        let most = members
             .iter()
-            .map(|&at| &groups[at].1.key)
-            .filter(|key| key.kind == Kind::Status)
-            .map(|key| (key.endpoint.as_str(), key.statuses))
-            .collect();
-        let led = groups.iter().enumerate().filter(|(_, (_, group))| {
-            follows(group) && heads.contains(&(group.key.endpoint.as_str(), group.key.statuses))
+            .max_by_key(|&&at| (groups[at].1.exchanges, Reverse(at)));
+        if let Some(&most) = most {
+            signature.kind = groups[most].1.key.kind;
+        }
+        let led = leaders.iter().enumerate().filter_map(|(at, leader)| {
+            leader.filter(|leader| members.contains(leader)).map(|_| at)
         });
-        let led: Vec<usize> = led.map(|(at, _)| at).collect();
+        let led: Vec<usize> = led.collect();
         members.extend(led);
     }
-    ranked(&groups, chosen)
+    ranked(&groups, &leaders, chosen)
 }
 
 /// Cost for each group still to be covered, as a fraction without rounding; then the larger cover.
@@ -174,26 +205,61 @@ fn cheaper(a: &(u64, BTreeSet<usize>), b: &(u64, BTreeSet<usize>)) -> Ordering {
         .then(b_count.cmp(&a_count))
 }
 
-/// Signatures that cover a group, each with its cost.
-fn signatures(group: &Group) -> Vec<(Signature, u64)> {
+/// Signatures that cover a group, each with its cost. `fields` names the header fields that are missing
+/// together with this one.
+fn signatures(group: &Group, fields: Option<&String>) -> Vec<(Signature, u64)> {
     let key = &group.key;
+    let class = key
+        .relation
+        .as_ref()
+        .map(|relation| relation.class.as_str());
     let signature = |place: String| Signature {
-        kind: key.kind,
+        kind: if is_other_object(group) {
+            Kind::IdConflict
+        } else {
+            key.kind
+        },
         relation: key.relation.as_ref().map(|relation| relation.text.clone()),
-        statuses: (key.kind == Kind::Status).then_some(key.statuses),
+        // One envelope is written by what rejects tokens, another by what reads the body.
+        statuses: (key.kind == Kind::Status || class == Some("error-envelope"))
+            .then_some(key.statuses),
         place,
     };
+    if let Some(fields) = fields {
+        return vec![(signature(format!("header:{fields}")), NAMED)];
+    }
     let keys = keys(&key.place);
     let mut all = vec![(signature(key.place.clone()), NAMED)];
     for (away, rest) in keys.iter().enumerate() {
+        // Of what it is the id, the last key alone does not say.
+        if is_other_object(group) && away > 0 && rest.rfind('/') == Some(0) {
+            continue;
+        }
         let cost = NAMED + LEFT_AWAY * (away as u64 + 1);
         all.push((signature(format!("…{rest}")), cost));
     }
-    let systemic = |class: &str| SYSTEMIC.contains(&class);
-    if !keys.is_empty() && key.relation.as_ref().is_some_and(|r| systemic(&r.class)) {
+    if !keys.is_empty() && class.is_some_and(|class| SYSTEMIC.contains(&class)) {
         all.push((signature("*".to_owned()), NAMED + EVERYWHERE));
     }
+    let candidate = key.statuses.candidate;
+    if key.kind == Kind::Status && candidate.is_some_and(|status| REGARDLESS.contains(&status)) {
+        let mut regardless = signature(key.place.clone());
+        regardless.statuses = Some(StatusPair {
+            reference: ANY_STATUS,
+            candidate,
+        });
+        all.push((regardless, NAMED + LEFT_AWAY));
+    }
     all
+}
+
+/// Whether the id of an object differs: then it is another object, whether or not both were known before.
+fn is_other_object(group: &Group) -> bool {
+    let key = &group.key;
+    let name = key.place.rsplit('/').next().unwrap_or_default();
+    matches!(key.kind, Kind::ValueChange | Kind::IdConflict)
+        && key.place.starts_with('/')
+        && is_own_id(name)
 }
 
 /// The ends of a place inside a body, the longest first, each from a key that is no index on; none for
@@ -209,7 +275,11 @@ fn keys(place: &str) -> Vec<&str> {
         .collect()
 }
 
-fn ranked(groups: &[(&str, &Group)], chosen: Vec<(Signature, BTreeSet<usize>)>) -> Vec<Cause> {
+fn ranked(
+    groups: &[(&str, &Group)],
+    leaders: &[Option<usize>],
+    chosen: Vec<(Signature, BTreeSet<usize>)>,
+) -> Vec<Cause> {
     let mut shown_by: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, members) in &chosen {
         let endpoints: BTreeSet<&str> = members
@@ -222,6 +292,8 @@ fn ranked(groups: &[(&str, &Group)], chosen: Vec<(Signature, BTreeSet<usize>)>) 
     }
     let mut causes: Vec<Cause> = Vec::new();
     for (signature, members) in chosen {
+        let leading = members.iter().filter(|&&at| leaders[at].is_none());
+        let leading = leading.map(|&at| groups[at].0.to_owned()).collect();
         let mut members: Vec<_> = members.into_iter().map(|at| groups[at]).collect();
         members.sort_by_key(|(id, group)| (Reverse(group.exchanges), *id));
         let mut largest: BTreeMap<&str, u64> = BTreeMap::new();
@@ -231,6 +303,7 @@ fn ranked(groups: &[(&str, &Group)], chosen: Vec<(Signature, BTreeSet<usize>)>) 
         }
         causes.push(Cause {
             signature,
+            leading,
             groups: members.iter().map(|(id, _)| (*id).to_owned()).collect(),
             unlocks: largest
                 .keys()

@@ -12,7 +12,7 @@ mod request;
 use std::collections::BTreeMap;
 
 pub use align::{Aligned, align, given_out, to_legacy, tokens};
-pub use name::{type_of_path, type_of_template};
+pub use name::{is_own_id, type_of_path, type_of_template};
 pub use request::{Rewritten, Unmapped, path_ids, rewrite_body, rewrite_path};
 
 use crate::relation::{FormatClass, format_class};

@@ -48,10 +48,15 @@ pub(super) fn below(key: &str, above: &str) -> String {
     }
 }
 
+/// Whether a key holds the id of the object that it stands in.
+pub fn is_own_id(key: &str) -> bool {
+    matches!(key, "id" | "_id" | "ID" | "Id" | "uuid")
+}
+
 /// The type that the value of a key is an id of, if it is one by its name: `id` of what is around it,
 /// `roomId` and `room_id` of a room.
 pub(super) fn id_key(key: &str, around: &str) -> Option<String> {
-    if matches!(key, "id" | "_id" | "ID" | "Id" | "uuid") {
+    if is_own_id(key) {
         return Some(around.split(OF).next().unwrap_or(around).to_owned());
     }
     let stem = ["Id", "ID", "_id", "-id", "Uuid", "_uuid"]

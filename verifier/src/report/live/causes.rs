@@ -28,10 +28,8 @@ fn example<'r>(report: &'r LiveReport, cause: &Cause) -> Option<(&'r str, &'r Sa
         request.target.len() + headers + request.body.as_ref().map_or(0, String::len)
     };
     let all = report.evidence.ledger.groups.iter();
-    let members = all.filter(|(id, group)| {
-        // What follows from a status is a poorer example than the status itself.
-        group.key.kind == cause.signature.kind && cause.groups.contains(id)
-    });
+    // What only follows is a poorer example than what it follows from.
+    let members = all.filter(|(id, _)| cause.leading.contains(*id));
     let first = |(id, group): (&'r String, &'r Group)| Some((id.as_str(), group.samples.first()?));
     members
         .filter_map(first)
@@ -48,9 +46,9 @@ fn case(report: &LiveReport, id: &str, sample: &Sample) -> Option<String> {
 /// Under which condition it appears, where that is known.
 fn only(report: &LiveReport, cause: &Cause) -> Option<Condition> {
     let ledger = &report.evidence.ledger;
-    let groups = cause.groups.iter().filter_map(|id| ledger.groups.get(id));
+    let groups = cause.leading.iter();
     let members: Option<Members<'_>> = groups
-        .filter(|group| group.key.kind == cause.signature.kind)
+        .filter_map(|id| ledger.groups.get(id))
         .map(|group| Some((group, &ledger.endpoints.get(&group.key.endpoint)?.facts)))
         .collect();
     condition(&members?)
