@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 use verifier::catalogue::Catalogue;
 pub use verifier::cutover::EvidenceConfig;
+use verifier::evidence::held_to::HeldTo;
 use verifier::evidence::key_file::{self, KeyFileError};
 use verifier::evidence::noise::Paired;
 use verifier::evidence::record::{EndpointTally, Histogram, Run, StatusPair};
@@ -76,6 +77,7 @@ impl EvidenceWriter {
                 .ok()
                 .and_then(|word| word.as_str().map(str::to_owned)),
             second_answers: config.noise.words(),
+            held_to: Some(HeldTo::of(&config.confidence, &config.self_check)),
             legacy_version: wanted.legacy_version.clone(),
             core_version: wanted.core_version.clone(),
             trace_url: wanted.trace_url.clone(),

@@ -56,6 +56,8 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
     config.evidence.file = Some(evidence.clone());
     config.writes.default = Policy::Mirror;
     config.writes.database = Database::Isolated;
+    config.confidence.slower_percent = 30.0;
+    config.self_check.min_recall = 0.8;
     let proxy = Proxy::start(&config).expect("a good configuration");
     let client = Target::new(
         &format!("http://{}", proxy.listen()),
@@ -105,6 +107,9 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
         String::from_utf8(output.stdout).expect("text")
     };
     let all: Value = serde_json::from_str(&report("json")).expect("JSON");
+    // The report judges by what the proxy was told, without being told again.
+    assert_eq!(all["latency_tolerances"], json!(["30 % and 5 ms"]));
+    assert_eq!(all["min_recall"], 0.8);
     let causes = all["causes"].as_array().expect("a list");
     let mut told: Vec<(&str, &str)> = causes
         .iter()
@@ -148,8 +153,13 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
         })
     );
     let text = report("text");
-    let line = format!(": {}\n", expected[1].1);
-    assert!(text.contains(&line), "{text}");
+    for words in [
+        &format!(": {}\n", expected[1].1),
+        "Latency (slower and faster: by more than 30 % and 5 ms)",
+        "for a proof at least 80 % must be shown",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing in\n{text}");
+    }
     let bytes = std::fs::read(&evidence).expect("the file");
     for secret in ["s3cr3t", "Kim"] {
         let found = bytes

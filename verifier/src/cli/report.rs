@@ -8,6 +8,7 @@ use super::Exit;
 use super::known::KnownArgs;
 use super::output::OutputArgs;
 use crate::confidence::ConfidenceConfig;
+use crate::evidence::held_to::HeldTo;
 use crate::evidence::store;
 use crate::report::live::{self, Known, LiveReport};
 use crate::self_check::SelfCheckConfig;
@@ -22,18 +23,19 @@ pub struct ReportArgs {
     evidence: PathBuf,
     #[command(flatten)]
     known: KnownArgs,
-    /// The mismatch rate that must be proved to be undercut, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = ConfidenceConfig::default().target_percent)]
-    target: f64,
-    /// A mismatch rate above this fails, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = ConfidenceConfig::default().limit_percent)]
-    limit: f64,
-    /// Share of wrong verdicts that is accepted.
-    #[arg(long, value_name = "SHARE", default_value_t = ConfidenceConfig::default().alpha)]
-    alpha: f64,
-    /// Least share of injected faults that must be found for anything to be proven.
-    #[arg(long, value_name = "SHARE", default_value_t = SelfCheckConfig::default().min_recall)]
-    min_recall: f64,
+    /// The mismatch rate that must be proved to be undercut, in percent [default: as the proxy was told].
+    #[arg(long, value_name = "PERCENT")]
+    target: Option<f64>,
+    /// A mismatch rate above this fails, in percent [default: as the proxy was told].
+    #[arg(long, value_name = "PERCENT")]
+    limit: Option<f64>,
+    /// Share of wrong verdicts that is accepted [default: as the proxy was told].
+    #[arg(long, value_name = "SHARE")]
+    alpha: Option<f64>,
+    /// Least share of injected faults that must be found for anything to be proven [default: as the
+    /// proxy was told].
+    #[arg(long, value_name = "SHARE")]
+    min_recall: Option<f64>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -41,24 +43,15 @@ pub struct ReportArgs {
 impl ReportArgs {
     /// Reads the evidence and writes its reports.
     pub fn run(self) -> anyhow::Result<Exit> {
-        let confidence = ConfidenceConfig {
-            target_percent: self.target,
-            limit_percent: self.limit,
-            alpha: self.alpha,
-            // Which requests were slower the proxy has counted.
-            ..ConfidenceConfig::default()
+        let evidence = match store::read(&self.evidence) {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                // Flags that are wrong are told first.
+                self.measure(&HeldTo::default())?;
+                return Err(error.into());
+            }
         };
-        if let Some((key, range)) = confidence.fault() {
-            bail!("--{}: must be {range}", key.trim_end_matches("_percent"));
-        }
-        let self_check = SelfCheckConfig {
-            min_recall: self.min_recall,
-            ..SelfCheckConfig::default()
-        };
-        if let Some((key, range)) = self_check.fault() {
-            bail!("--{}: must be {range}", key.replace('_', "-"));
-        }
-        let evidence = store::read(&self.evidence)?;
+        let (confidence, self_check) = self.measure(&HeldTo::strictest(evidence.runs.values()))?;
         let known = match self.known.read()? {
             Some(files) => {
                 let golden = |case: &str| files.facts.get(case).copied();
@@ -79,5 +72,27 @@ impl ReportArgs {
             |out| live::text::write(&report, out),
         )?;
         Ok(report.exit())
+    }
+
+    /// What the evidence is held to: as its proxies were told, unless said otherwise.
+    fn measure(&self, told: &HeldTo) -> anyhow::Result<(ConfidenceConfig, SelfCheckConfig)> {
+        let confidence = ConfidenceConfig {
+            target_percent: self.target.unwrap_or(told.target_percent),
+            limit_percent: self.limit.unwrap_or(told.limit_percent),
+            alpha: self.alpha.unwrap_or(told.alpha),
+            // Which requests were slower the proxy has counted.
+            ..told.confidence()
+        };
+        if let Some((key, range)) = confidence.fault() {
+            bail!("--{}: must be {range}", key.trim_end_matches("_percent"));
+        }
+        let self_check = SelfCheckConfig {
+            min_recall: self.min_recall.unwrap_or(told.min_recall),
+            ..told.self_check()
+        };
+        if let Some((key, range)) = self_check.fault() {
+            bail!("--{}: must be {range}", key.replace('_', "-"));
+        }
+        Ok((confidence, self_check))
     }
 }

@@ -8,6 +8,7 @@
 pub mod adopt;
 pub mod collect;
 pub mod facts;
+pub mod held_to;
 pub mod key_file;
 pub mod merge;
 pub mod noise;

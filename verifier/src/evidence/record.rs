@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::facts::Facts;
+use super::held_to::HeldTo;
 use super::noise::{Decisions, Looks, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
@@ -48,7 +49,7 @@ pub struct Evidence {
 pub const AND: &str = " and ";
 
 /// One life of one proxy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Drawn at random when it started.
     pub id: String,
@@ -73,6 +74,9 @@ pub struct Run {
     /// Where second answers of legacy came from: `twin`, or `sample 5 %` of legacy itself.
     #[serde(default)]
     pub second_answers: Option<String>,
+    /// What the counts are to be held to, as configured; `None` of an earlier version.
+    #[serde(default)]
+    pub held_to: Option<HeldTo>,
     /// Where a trace can be looked at, `{trace_id}` in place of its id.
     pub trace_url: Option<String>,
     /// When it started, in milliseconds since 1970.

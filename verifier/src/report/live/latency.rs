@@ -58,7 +58,12 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
     if !timed {
         return Ok(());
     }
-    writeln!(out, "{}", "Latency".style(Style::new().bold()))?;
+    writeln!(
+        out,
+        "{} ({})",
+        "Latency".style(Style::new().bold()),
+        tolerance_text(report)
+    )?;
     lines(&table, out)
 }
 
@@ -71,10 +76,37 @@ pub(super) fn unseen_text(shapes: &Shapes, alpha: f64) -> String {
     format!("{seen} % (≤{upper} %)")
 }
 
-/// In percent, at most three digits behind the point.
+/// In percent, with two digits that tell something.
 fn percent(rate: f64) -> String {
-    let text = format!("{:.3}", rate * 100.0);
+    let percent = rate * 100.0;
+    let digits = match percent {
+        p if p >= 10.0 => 0,
+        p if p >= 1.0 => 1,
+        p if p >= 0.1 => 2,
+        _ => 3,
+    };
+    let text = format!("{percent:.digits$}");
+    if digits == 0 {
+        return text;
+    }
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What slower and faster mean here.
+fn tolerance_text(report: &LiveReport) -> String {
+    let told: Vec<String> = report
+        .tolerances()
+        .into_iter()
+        .map(|told| {
+            told.unwrap_or_else(|| {
+                "an amount that an earlier version did not write down".to_owned()
+            })
+        })
+        .collect();
+    format!(
+        "slower and faster: by more than {}",
+        told.join(", or in another run ")
+    )
 }
 
 /// Counts of pairs for a reader.

@@ -11,6 +11,7 @@ mod noise;
 pub mod sheet;
 pub mod text;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -223,6 +224,14 @@ impl LiveReport {
             core,
             assessment,
         }
+    }
+
+    /// By how much a side may be slower with a request and still be alike, as each run was told; `None`
+    /// for one of an earlier version, which does not say.
+    pub fn tolerances(&self) -> BTreeSet<Option<String>> {
+        let runs = self.evidence.runs.values();
+        runs.map(|run| run.held_to.map(|told| told.tolerance()))
+            .collect()
     }
 
     /// What became of the faults that were injected, at all endpoints together.

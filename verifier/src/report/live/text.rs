@@ -10,6 +10,7 @@ use crate::confidence::Standing;
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
+use crate::self_check::SelfCheckCounts;
 use crate::severity::Severity;
 
 /// Groups shown with an example; the others are one line each. The JSON report has all.
@@ -59,7 +60,12 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             printable(text)
         )?;
     }
-    writeln!(out, "Self-check: {}", report.self_check_counts().words())?;
+    let least = report.self_check.min_recall * 100.0;
+    let words = report.self_check_counts().words();
+    writeln!(
+        out,
+        "Self-check: {words}; for a proof at least {least} % must be shown"
+    )?;
     let style = match report.exit() {
         Exit::Green => Style::new().green(),
         Exit::Differences => Style::new().red(),
@@ -92,6 +98,7 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         ("at this rate", 12),
         ("shapes", 8),
         ("unseen", 22),
+        ("self-check", 18),
         ("not compared", 80),
     ];
     if with_catalogue {
@@ -127,6 +134,7 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
             wait,
             tally.uses.shapes.distinct().to_string(),
             latency::unseen_text(&tally.uses.shapes, report.confidence.alpha),
+            recall_text(&tally.self_check),
             reasons.join(", "),
         ];
         if with_catalogue {
@@ -135,6 +143,18 @@ fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
         table.push(row);
     }
     lines(&table, out)
+}
+
+/// Faults found of those injected, and what that shows: `60 of 60 (≥95 %)`.
+fn recall_text(counts: &SelfCheckCounts) -> String {
+    if counts.is_empty() {
+        return "-".to_owned();
+    }
+    let (found, injected) = (counts.found, counts.injected());
+    format!(
+        "{found} of {injected} (≥{:.0} %)",
+        counts.recall_lower() * 100.0
+    )
 }
 
 fn detailed(

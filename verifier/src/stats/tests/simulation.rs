@@ -1,7 +1,12 @@
 //! Promises that hold over a whole course of looking, checked by playing it with a fixed seed.
 //! `FULL=1` plays as often as the published simulations did.
 
+use std::time::Duration;
+
 use super::super::*;
+use crate::confidence::{ConfidenceConfig, LatencyAssessment, LatencyStanding};
+use crate::evidence::pace::{Pace, Paces};
+use crate::evidence::record::Histogram;
 
 /// `SplitMix64` (Steele, Lea, Flood 2014): a fixed course for a fixed seed.
 struct Dice(u64);
@@ -200,5 +205,129 @@ fn equal_sides_are_told_apart_in_one_case_of_twenty_at_most() {
             by_median > 0.4 && by_median < 0.8,
             "{p}: {by_median} found by {median}"
         );
+    }
+}
+
+/// A number from the standard normal distribution (Box and Muller 1958).
+fn normal(dice: &mut Dice) -> f64 {
+    (-2.0 * dice.unit().ln()).sqrt() * (std::f64::consts::TAU * dice.unit()).cos()
+}
+
+/// Whether core is ever called slower in a course of `last` requests, looked at after each. Both sides
+/// draw around 20 ms from one log-normal distribution, core's times `factor`; the load of the moment
+/// meets both.
+fn ever_slower(dice: &mut Dice, factor: f64, last: u32) -> bool {
+    let demand = ConfidenceConfig::default();
+    let tolerance = demand.tolerance();
+    let (mut paces, mut times) = (
+        Paces::default(),
+        [Histogram::default(), Histogram::default()],
+    );
+    for _ in 0..last {
+        let before = paces.slower;
+        let load = (0.5 * normal(dice)).exp();
+        let took = [1.0, factor].map(|factor| {
+            let own = (0.4 * normal(dice)).exp();
+            Duration::from_secs_f64(0.020 * load * own * factor)
+        });
+        for (histogram, took) in times.iter_mut().zip(took) {
+            histogram.record(took);
+        }
+        match tolerance.pace(took[0], took[1]) {
+            Pace::Slower => paces.slower += 1,
+            Pace::Faster => paces.faster += 1,
+            Pace::Alike => paces.alike += 1,
+        }
+        // Only such a request speaks for slower; after any other there is nothing to decide.
+        if paces.slower == before {
+            continue;
+        }
+        let seen = LatencyAssessment::of(paces, &times[0], &times[1], &demand);
+        if seen.standing == LatencyStanding::Slower {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn a_core_that_is_as_fast_is_called_slower_in_one_case_of_twenty_at_most() {
+    let courses = times(120, 1_000);
+    let share = |seed: u64, factor: f64| {
+        let mut dice = Dice(seed);
+        let hits = (0..courses).filter(|_| ever_slower(&mut dice, factor, 400));
+        hits.count() as f64 / f64::from(courses)
+    };
+    let chance = 3.0 * (0.05 * 0.95 / f64::from(courses)).sqrt();
+    let (wrong, found) = (share(29, 1.0), share(31, 1.3));
+    println!(
+        "latency: of {courses} courses {:.2} % wrong, {:.1} % found at 1.3 times",
+        wrong * 100.0,
+        found * 100.0
+    );
+    assert!(wrong <= 0.05 + chance, "{wrong}");
+    assert!(found > 0.9, "{found}");
+}
+
+#[test]
+fn the_unseen_mass_is_estimated_without_bias_and_rarely_above_its_bound() {
+    let courses = times(300, 10_000);
+    for (name, shapes, power) in [
+        ("even", 300, 0.0),
+        ("Zipf", 1_000, 1.0),
+        ("steep", 1_000, 2.0),
+    ] {
+        // Cumulated shares of the shapes.
+        let weights: Vec<f64> = (1..=shapes)
+            .map(|rank| f64::from(rank).powf(-power))
+            .collect();
+        let all: f64 = weights.iter().sum();
+        let shares: Vec<f64> = weights.iter().map(|weight| weight / all).collect();
+        let mut sum = 0.0;
+        let until: Vec<f64> = shares
+            .iter()
+            .map(|share| {
+                sum += share;
+                sum
+            })
+            .collect();
+        for n in [100_u64, 1_000] {
+            let mut dice = Dice(37);
+            let (mut bias, mut beyond, mut spread) = (0.0, 0_u32, 0.0);
+            for _ in 0..courses {
+                let mut seen = vec![0_u32; shares.len()];
+                for _ in 0..n {
+                    let drawn = dice.unit() * sum;
+                    let at = until.partition_point(|&end| end < drawn);
+                    seen[at.min(shares.len() - 1)] += 1;
+                }
+                let once = seen.iter().filter(|&&times| times == 1).count() as u64;
+                let missed = seen.iter().zip(&shares).filter(|(times, _)| **times == 0);
+                let truth: f64 = missed.map(|(_, share)| share).sum();
+                let off = unseen_mass(once, n) - truth;
+                bias += off;
+                spread += off * off;
+                beyond += u32::from(truth > unseen_mass_upper(once, n, ALPHA));
+            }
+            let courses = f64::from(courses);
+            let (bias, error) = (bias / courses, (spread / courses).sqrt());
+            println!(
+                "unseen mass, {name}, {n} requests: bias {:.3} %, error {:.2} %, above the bound {:.2} %",
+                bias * 100.0,
+                error * 100.0,
+                f64::from(beyond) / courses * 100.0
+            );
+            // Good 1953: too large by at most 1/n in the mean.
+            let chance = 3.0 * error / courses.sqrt();
+            assert!(
+                bias > -chance && bias < 1.0 / n as f64 + chance,
+                "{name} {n}: {bias}"
+            );
+            let allowed = 0.05 + 3.0 * (0.05 * 0.95 / courses).sqrt();
+            assert!(
+                f64::from(beyond) / courses <= allowed,
+                "{name} {n}: {beyond}"
+            );
+        }
     }
 }
