@@ -328,3 +328,28 @@ fn a_person_is_heard_by_the_gate_that_is_at_work() {
         assert!(!name.contains("word") && !name.contains("answer"), "{name}");
     }
 }
+
+#[test]
+fn after_an_abort_a_step_begins_anew_and_a_run_goes_on_to_what_is_missing() {
+    let cut_over = CutOver::new(CONFIG);
+    cut_over.run(&["step"]);
+    let abort = || {
+        cut_over.run(&["rollback"]);
+        let (_, status) = cut_over.run(&["status"]);
+        assert_eq!(status["state"], "ABORTED");
+    };
+    abort();
+    let (exit, json) = cut_over.run(&["step"]);
+    assert_eq!(
+        (exit, json["reached"].as_str()),
+        (3, Some("DRAFT")),
+        "{json:#}"
+    );
+    abort();
+    let (exit, json) = cut_over.run(&["run"]);
+    assert_eq!(
+        (exit, verdict(&json, "replay.present")),
+        (4, "NO_DATA"),
+        "{json:#}"
+    );
+}

@@ -2,10 +2,41 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// What a trait of this module hands back: a future that can be stored behind `dyn`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Waits for all of them at the same time, on this task; their answers in the order they were given in.
+pub async fn together<T>(all: Vec<Pending<'_, T>>) -> Vec<T> {
+    enum Slot<'a, T> {
+        Waits(Pending<'a, T>),
+        Done(T),
+    }
+    let mut slots: Vec<Slot<'_, T>> = all.into_iter().map(Slot::Waits).collect();
+    std::future::poll_fn(|context| {
+        let mut waits = false;
+        for slot in &mut slots {
+            if let Slot::Waits(pending) = slot {
+                match pending.as_mut().poll(context) {
+                    Poll::Ready(value) => *slot = Slot::Done(value),
+                    Poll::Pending => waits = true,
+                }
+            }
+        }
+        if waits {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+    let done = slots.into_iter().filter_map(|slot| match slot {
+        Slot::Done(value) => Some(value),
+        Slot::Waits(_) => None,
+    });
+    done.collect()
+}
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +112,21 @@ pub fn rfc3339(wall_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_waited_for_together_may_wait_for_each_other_and_keeps_its_order() {
+        let (say, hear) = tokio::sync::oneshot::channel();
+        let all: Vec<Pending<'_, u64>> = vec![
+            Box::pin(async { hear.await.expect("the other one says it") }),
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                say.send(7).expect("the first one listens");
+                8
+            }),
+        ];
+        assert_eq!(together(all).await, [7, 8]);
+        assert_eq!(together(Vec::<Pending<'_, u64>>::new()).await, [0; 0]);
+    }
 
     #[test]
     fn a_jump_of_the_wall_is_seen_either_way_and_passing_time_is_none() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Gate, running};
 use crate::gate::actuator::{Act, Actuator, Reading};
 use crate::gate::checks::{self, Seen};
-use crate::gate::clock::{Moment, rfc3339};
+use crate::gate::clock::{Moment, rfc3339, together};
 use crate::gate::config::GateConfig;
 use crate::gate::criterion::{CriterionResult, Verdict, Weighs};
 use crate::gate::journal::entry::{Route, Standing};
@@ -119,10 +119,13 @@ pub async fn look_once(
         to_ms: now.wall_ms,
         slow: vec![config.rollback.p99, config.soak.p99],
     };
-    let mut sightings = Vec::new();
-    for signal in signals.iter_mut() {
-        sightings.extend(signal.observe(&ask).await);
-    }
+    // At the same time: a journey through a slow core must not keep the counts waiting that tell so.
+    let told = signals.iter_mut().map(|signal| signal.observe(&ask));
+    let sightings = together(told.collect())
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
     let share = reading
         .as_ref()
         .map_or(standing.route.exposure(), Reading::exposure)

@@ -372,7 +372,12 @@ impl Gate {
             Decision::Complete => {}
             Decision::Hold { reason, cause } => {
                 if matches!(self.standing().state, State::RolledBack | State::Aborted) {
-                    self.begin_again(&look)?;
+                    if self.begin_again(&look)? {
+                        look.decision = Decision::Hold {
+                            reason: format!("attempt {} begins", self.standing().attempt),
+                            cause: super::policy::Cause::Insufficient,
+                        };
+                    }
                 } else if cause == super::policy::Cause::Insufficient {
                     // Waiting is no hold: it is what a step takes.
                     self.clear_aside().await?;
@@ -388,8 +393,8 @@ impl Gate {
         Ok(look)
     }
 
-    /// After a rollback another build of core begins anew; the same one does not.
-    fn begin_again(&mut self, look: &Look) -> Result<(), GateError> {
+    /// After a rollback another build of core begins anew; the same one does not. Returns whether it did.
+    fn begin_again(&mut self, look: &Look) -> Result<bool, GateError> {
         let standing = self.standing();
         let known = !look.running.groups.is_empty();
         let same = look
@@ -401,8 +406,9 @@ impl Gate {
         if (known && !same) || aborted {
             let attempt = standing.attempt + u32::from(!aborted);
             self.begin(attempt)?;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn hold(&mut self, reason: &str) -> Result<(), GateError> {

@@ -5,8 +5,12 @@ use serde_json::Value;
 use super::{Ask, Probed, Sight, Sighting, Signal, Trouble, TroubleKind};
 use crate::client::{ClientConfig, Outgoing, Target};
 use crate::exchange::{Answer, Failure};
-use crate::gate::clock::Pending;
+use crate::gate::clock::{Pending, together};
 use crate::gate::config::{ProbeConfig, ProbeRequest};
+
+/// Journeys that are on their way at the same time: one after the other they would keep a look waiting for as
+/// long as a slow core takes, times their number.
+const AT_ONCE: u32 = 8;
 
 /// One journey.
 #[derive(Debug)]
@@ -42,14 +46,22 @@ impl Probe {
         };
         let mut probed = Probed::default();
         let mut unreachable = 0;
-        for _ in 0..self.config.times.max(1) {
-            probed.tried += 1;
-            match self.journey(target, authorization.as_deref()).await {
-                Ok(()) => probed.held += 1,
-                Err(Broken::Wrong(detail)) => probed.detail = detail,
-                Err(Broken::Unreachable(detail)) => {
-                    unreachable += 1;
-                    probed.detail = detail;
+        let mut left = self.config.times.max(1);
+        while left > 0 {
+            let some = left.min(AT_ONCE);
+            left -= some;
+            let journeys = (0..some).map(|_| {
+                Box::pin(self.journey(target, authorization.as_deref())) as Pending<'_, _>
+            });
+            for end in together(journeys.collect()).await {
+                probed.tried += 1;
+                match end {
+                    Ok(()) => probed.held += 1,
+                    Err(Broken::Wrong(detail)) => probed.detail = detail,
+                    Err(Broken::Unreachable(detail)) => {
+                        unreachable += 1;
+                        probed.detail = detail;
+                    }
                 }
             }
         }

@@ -99,6 +99,9 @@ fn steps(state: State, rungs: &[Weight]) -> Vec<State> {
 
 /// Criteria as a table: those that hold things up first.
 pub fn criteria(all: &[CriterionResult], out: &mut dyn io::Write) -> io::Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
     for line in grid::lines(all, WIDE, usize::MAX) {
         writeln!(out, "  {line}")?;
     }

@@ -101,7 +101,7 @@ pub fn lines(view: &View<'_>, room: Room) -> Vec<String> {
         let text = if view.look.is_none() || next.is_zero() {
             "looking …".to_owned()
         } else {
-            format!("next look in {}", spell(next))
+            format!("next look in {}", spell(whole(next)))
         };
         let text = format!("{text}; Ctrl-C ends the watch and moves no traffic");
         below.extend(wrap(&text, columns).iter().map(|line| dim(line)));
@@ -124,6 +124,11 @@ pub fn lines(view: &View<'_>, room: Room) -> Vec<String> {
     // A terminal of a few lines keeps where it stands and what it waits for; the last line stays free.
     all.truncate(room.rows.saturating_sub(1).max(1));
     all
+}
+
+/// In whole seconds, none of which has begun: what is left is over when it says 0.
+fn whole(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 fn dim(text: &str) -> String {
@@ -245,7 +250,9 @@ fn left(view: &View<'_>) -> Vec<(String, Option<Style>)> {
         Some(time) if time.is_zero() => {
             lines.push(("its shortest time is over".to_owned(), None));
         }
-        Some(time) => lines.push((format!("{} of its shortest time", spell(time)), None)),
+        Some(time) => {
+            lines.push((format!("{} of its shortest time", spell(whole(time))), None));
+        }
         None => {}
     }
     match &view.left.counts {
