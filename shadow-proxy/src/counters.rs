@@ -1,6 +1,9 @@
 //! What was sent, what was compared, and why the rest was not: every request that goes to legacy
 //! ends in exactly one of these counts.
 
+mod latency;
+mod reason;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,149 +15,10 @@ use verifier::evidence::noise::Looks;
 use verifier::evidence::pace::{Pace, Paces};
 use verifier::self_check::{Seen, SelfCheckCounts};
 
+pub use self::latency::{LATENCY_EDGES, Latency};
+pub use self::reason::Reason;
 use crate::route::{self, Routes};
 use crate::usage::{EndpointUses, Kind};
-
-/// Why an exchange was not compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Reason {
-    /// The user is outside the sample.
-    SampledOut,
-    /// A write, which core does not get.
-    Write,
-    /// A write that legacy took, under a policy that only shows core what legacy refused.
-    WriteAccepted,
-    /// Writes are not shadowed: the sentinel has yet to prove that the databases are apart, or has
-    /// proved that they are not.
-    WriteStopped,
-    /// The client asked for another protocol.
-    Upgrade,
-    /// The request body is larger than the shadow side takes.
-    RequestTooLarge,
-    /// The request body broke off, or legacy answered before its end.
-    RequestIncomplete,
-    /// As many exchanges as allowed are waiting for core.
-    TooManyInFlight,
-    /// The shadow side holds as many bytes as it may.
-    OutOfMemoryBudget,
-    /// Legacy gave no answer.
-    LegacyError,
-    /// Legacy answered 429 or 503: it was not itself.
-    LegacyOverloaded,
-    /// Legacy's answer is larger than the shadow side takes.
-    LegacyTooLarge,
-    /// Legacy's answer broke off, or its client left.
-    LegacyIncomplete,
-    /// No connection to core.
-    CoreUnreachable,
-    /// Core gave no answer that HTTP knows.
-    CoreError,
-    /// Core's answer did not come in time.
-    CoreTimeout,
-    /// Core's answer is larger than the shadow side takes.
-    CoreTooLarge,
-    /// As many exchanges as allowed are waiting to be compared.
-    CompareQueueFull,
-    /// It is about an object whose id at core is unknown.
-    UnmappedId,
-    /// It differed while a write was under way, which may have come between the two answers.
-    WriteRace,
-    /// No verdict was possible.
-    Inconclusive,
-    /// The proxy stopped first.
-    Shutdown,
-}
-
-impl Reason {
-    /// All reasons, in the order of their labels' first use.
-    pub const ALL: [Self; 22] = [
-        Self::SampledOut,
-        Self::Write,
-        Self::WriteAccepted,
-        Self::WriteStopped,
-        Self::Upgrade,
-        Self::RequestTooLarge,
-        Self::RequestIncomplete,
-        Self::TooManyInFlight,
-        Self::OutOfMemoryBudget,
-        Self::LegacyError,
-        Self::LegacyOverloaded,
-        Self::LegacyTooLarge,
-        Self::LegacyIncomplete,
-        Self::CoreUnreachable,
-        Self::CoreError,
-        Self::CoreTimeout,
-        Self::CoreTooLarge,
-        Self::CompareQueueFull,
-        Self::UnmappedId,
-        Self::WriteRace,
-        Self::Inconclusive,
-        Self::Shutdown,
-    ];
-
-    /// The reason as a metric's label.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::SampledOut => "sampled_out",
-            Self::Write => "write",
-            Self::WriteAccepted => "write_accepted",
-            Self::WriteStopped => "write_stopped",
-            Self::Upgrade => "upgrade",
-            Self::RequestTooLarge => "request_too_large",
-            Self::RequestIncomplete => "request_incomplete",
-            Self::TooManyInFlight => "too_many_in_flight",
-            Self::OutOfMemoryBudget => "memory_budget",
-            Self::LegacyError => "legacy_error",
-            Self::LegacyOverloaded => "legacy_overloaded",
-            Self::LegacyTooLarge => "legacy_too_large",
-            Self::LegacyIncomplete => "legacy_incomplete",
-            Self::CoreUnreachable => "core_unreachable",
-            Self::CoreError => "core_error",
-            Self::CoreTimeout => "core_timeout",
-            Self::CoreTooLarge => "core_too_large",
-            Self::CompareQueueFull => "compare_queue_full",
-            Self::UnmappedId => "unmapped_id",
-            Self::WriteRace => "write_race",
-            Self::Inconclusive => "inconclusive",
-            Self::Shutdown => "shutdown",
-        }
-    }
-}
-
-/// Upper edges of the latency buckets in seconds. 0.5 and 2 are the limits that the cut-over plan
-/// names, so a share above either can be read exactly.
-pub const LATENCY_EDGES: [f64; 13] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
-];
-
-/// The same edges in microseconds.
-const EDGES_US: [u64; 13] = [
-    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_000_000,
-    5_000_000, 10_000_000,
-];
-
-/// How long answers took, in buckets.
-#[derive(Debug, Default)]
-pub struct Latency {
-    buckets: [AtomicU64; EDGES_US.len() + 1],
-    sum_us: AtomicU64,
-}
-
-impl Latency {
-    fn record(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = EDGES_US.partition_point(|&edge| edge < us);
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum_us.fetch_add(us, Ordering::Relaxed);
-    }
-
-    /// Counts per bucket (the last one is above every edge) and the sum in seconds.
-    pub fn read(&self) -> ([u64; 14], f64) {
-        let counts = std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed));
-        (counts, self.sum_us.load(Ordering::Relaxed) as f64 / 1e6)
-    }
-}
 
 /// All counts of one endpoint.
 #[derive(Debug)]
@@ -619,84 +483,4 @@ impl Endpoints {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_listed_in_the_order_of_their_places_and_have_labels_of_their_own() {
-        for (place, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
-        }
-        let labels: std::collections::HashSet<_> = Reason::ALL.map(Reason::label).into();
-        assert_eq!(labels.len(), Reason::ALL.len());
-    }
-
-    #[test]
-    fn every_ticket_ends_in_one_count() {
-        let counters = Counters::new([]);
-        let endpoints = Endpoints::new(&counters, &Arc::default());
-        let ticket = || Ticket::new(endpoints.of(&Method::GET, "/a/1"));
-        ticket().compared(true);
-        ticket().compared(false);
-        ticket().not_compared(Reason::Write);
-        drop(ticket());
-        let open = ticket();
-        let total = counters.total();
-        assert_eq!(
-            (total.sent, total.equal, total.different, total.in_flight()),
-            (5, 1, 1, 1)
-        );
-        assert_eq!(total.not_compared[Reason::Write as usize], 1);
-        assert_eq!(total.not_compared[Reason::Shutdown as usize], 1);
-        drop(open);
-        assert_eq!(counters.total().in_flight(), 0);
-        assert_eq!(counters.endpoints()[0].name(), "GET /a/{id}");
-    }
-
-    #[test]
-    fn latencies_fall_into_the_bucket_whose_edge_they_do_not_exceed() {
-        let latency = Latency::default();
-        for ms in [500, 501, 2_000, 2_001, 60_000] {
-            latency.record(Duration::from_millis(ms));
-        }
-        let (counts, sum) = latency.read();
-        let at = |edge: f64| {
-            LATENCY_EDGES
-                .iter()
-                .position(|&known| known >= edge)
-                .unwrap_or(13)
-        };
-        assert_eq!(
-            (
-                counts[at(0.5)],
-                counts[at(1.0)],
-                counts[at(2.0)],
-                counts[at(5.0)]
-            ),
-            (1, 1, 1, 1)
-        );
-        assert_eq!(counts[13], 1);
-        assert!((sum - 65.002).abs() < 1e-9);
-        assert!(
-            EDGES_US
-                .iter()
-                .zip(LATENCY_EDGES)
-                .all(|(&us, s)| (us as f64 / 1e6 - s).abs() < 1e-9)
-        );
-    }
-
-    #[test]
-    fn walking_through_paths_does_not_grow_the_list_for_ever() {
-        let counters = Counters::new([]);
-        let endpoints = Endpoints::new(&counters, &Arc::default());
-        for walk in 0..2_000 {
-            let name: String = format!("{walk:04}")
-                .chars()
-                .map(|c| (c as u8 + 49) as char)
-                .collect();
-            Ticket::new(endpoints.of(&Method::GET, &format!("/{name}"))).compared(true);
-        }
-        assert_eq!(counters.endpoints().len(), MAX_INFERRED + 1);
-        assert_eq!(counters.total().equal, 2_000);
-    }
-}
+mod tests;

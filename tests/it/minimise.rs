@@ -14,22 +14,31 @@ use crate::harness::{RawServer, Received, Reply, settled, verifier};
 
 /// Nobody may ever read it in an output.
 const TOKEN: &str = "s3cr3tT0kenOfSomebody";
+/// Likewise; core takes it too, legacy does not.
+const CORES: &str = "c0resOwnT0kenOfSomebody";
 
 /// A service and how often it was asked.
 struct Service {
     server: RawServer,
     asked: Arc<AtomicU64>,
+    /// Of these, with the token that core alone takes.
+    with_cores: Arc<AtomicU64>,
 }
 
 impl Service {
     fn start(core: bool) -> Self {
-        let asked = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&asked);
+        let [asked, with_cores] = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
+        let (count, own) = (Arc::clone(&asked), Arc::clone(&with_cores));
         let server = RawServer::start(move |received| {
             let number = count.fetch_add(1, Ordering::Relaxed);
+            own.fetch_add(u64::from(received.head.contains(CORES)), Ordering::Relaxed);
             reply(core, number, received)
         });
-        Self { server, asked }
+        Self {
+            server,
+            asked,
+            with_cores,
+        }
     }
 
     fn asked(&self) -> u64 {
@@ -40,7 +49,16 @@ impl Service {
 fn reply(core: bool, number: u64, received: &Received) -> Reply {
     let head = received.head.to_ascii_lowercase();
     let target = received.line.split(' ').nth(1).unwrap_or_default();
-    if !received.head.contains(&format!("Bearer {TOKEN}")) {
+    let bears = |token: &str| received.head.contains(&format!("Bearer {token}"));
+    if received.path() == "/login" {
+        let token = if core { CORES } else { TOKEN };
+        let known = received.body.contains("l0ginPassw0rd");
+        return Reply::json(&format!(
+            r#"{{"token":"{}"}}"#,
+            if known { token } else { "" }
+        ));
+    }
+    if !(bears(TOKEN) || core && bears(CORES)) {
         return Reply::of("401 Unauthorized", "application/json", r#"{"error":"no"}"#);
     }
     match received.path() {
@@ -53,6 +71,18 @@ fn reply(core: bool, number: u64, received: &Received) -> Reply {
                 r#"{"price":15}"#
             })
         }
+        // Each gives ids of its own, and core has another price for what it made.
+        "/things" => Reply::with(
+            "201 Created",
+            "Content-Type: application/json\r\n",
+            if core {
+                r#"{"id":1001}"#
+            } else {
+                r#"{"id":17}"#
+            },
+        ),
+        "/things/17" if !core => Reply::json(r#"{"id":17,"price":15}"#),
+        "/things/1001" if core => Reply::json(r#"{"id":1001,"price":1500}"#),
         // Core takes no second guest.
         "/stays" => {
             let wrong = core && received.body.contains(r#""bed":1"#);
@@ -77,6 +107,11 @@ struct Seen {
 }
 
 async fn seen(method: &str, path: &str, body: Option<&str>) -> Seen {
+    seen_after(&[], method, path, body).await
+}
+
+/// The same with requests before it, each a method and a path.
+async fn seen_after(before: &[(&str, &str)], method: &str, path: &str, body: Option<&str>) -> Seen {
     let (legacy, core) = (Service::start(false), Service::start(true));
     let folder = tempfile::tempdir().expect("a place for test files");
     let evidence = folder.path().join("e.db");
@@ -97,23 +132,26 @@ async fn seen(method: &str, path: &str, body: Option<&str>) -> Seen {
     );
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let client = client.expect("an address");
-    let sent = client
-        .send(&Outgoing {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            headers: vec![
-                field("accept", "application/json"),
-                field("accept-language", "ko"),
-                field("authorization", &format!("Bearer {TOKEN}")),
-                field("content-type", "application/json"),
-                field("x-role", "STAFF"),
-            ],
-            body: body.map(|body| body.as_bytes().to_vec()),
-        })
-        .await;
-    let answer = sent.observation.answer.expect("legacy answers");
-    assert_eq!(answer.status, 200);
-    settled(&proxy).await;
+    let last = (method, path);
+    for (method, path) in before.iter().copied().chain([last]) {
+        let sent = client
+            .send(&Outgoing {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                headers: vec![
+                    field("accept", "application/json"),
+                    field("accept-language", "ko"),
+                    field("authorization", &format!("Bearer {TOKEN}")),
+                    field("content-type", "application/json"),
+                    field("x-role", "STAFF"),
+                ],
+                body: body.map(|body| body.as_bytes().to_vec()),
+            })
+            .await;
+        let answer = sent.observation.answer.expect("legacy answers");
+        assert!(answer.status < 300, "{}", answer.status);
+        settled(&proxy).await;
+    }
     let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
     assert!(stopped.expect("no panic"));
     let report = json(
@@ -140,10 +178,12 @@ fn json(command: &mut assert_cmd::Command, exit: i32) -> Value {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(exit), "{text}{error}");
-    assert!(
-        !text.contains(TOKEN) && !error.contains(TOKEN),
-        "{text}{error}"
-    );
+    for secret in [TOKEN, CORES, "l0ginPassw0rd"] {
+        assert!(
+            !text.contains(secret) && !error.contains(secret),
+            "{text}{error}"
+        );
+    }
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -157,7 +197,8 @@ impl Seen {
         command
             .args(["--core", &self.core.server.url()])
             .args(more)
-            .env("T", TOKEN);
+            .env("T", TOKEN)
+            .env("CORES", CORES);
         command
     }
 
@@ -286,6 +327,52 @@ async fn a_bound_is_kept_and_noise_is_called_so() {
         files.iter().all(|name| name.starts_with("e.db")),
         "{files:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn core_gets_the_value_of_its_own_and_a_login_gives_each_side_its_token() {
+    let seen = seen("GET", "/rooms?sort=name", None).await;
+    let own = [
+        &WITH_TOKEN[..],
+        &["--core-value-env", "header:authorization=CORES"],
+    ]
+    .concat();
+    let found = seen.minimise(&own, 0);
+    assert_eq!(found["request"]["target"], "/rooms?sort=name");
+    let with = |service: &Service| service.with_cores.load(Ordering::Relaxed);
+    let after_value = with(&seen.core);
+    assert!(after_value > 0, "core got the value of its own");
+    assert_eq!(with(&seen.legacy), 0, "legacy never");
+
+    let catalogue = seen.folder.path().join("endpoints.yaml");
+    let text = "version: \"1.0.0\"\n\
+        test_accounts:\n  staff: { username: somebody, password: l0ginPassw0rd }\n\
+        auth:\n  login:\n    method: POST\n    path: /login\n    \
+        body: { username: \"{username}\", password: \"{password}\" }\n    access: /token\n\
+        endpoints:\n  - id: rooms\n    method: GET\n    path: /rooms\n    expected_status: 200\n";
+    std::fs::write(&catalogue, text).expect("writable");
+    let catalogue = catalogue.to_str().expect("a path");
+    let found = seen.minimise(&["--catalog", catalogue, "--account", "staff"], 0);
+    assert_eq!(found["shown"], true);
+    assert!(
+        with(&seen.core) > after_value,
+        "core got the token of its login"
+    );
+    assert_eq!(with(&seen.legacy), 0, "legacy got another");
+    let command = &mut seen.command(&["--catalog", catalogue, "--account", "nobody"]);
+    let output = command.output().expect("the program runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("`nobody`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn core_is_asked_for_the_same_object_by_its_own_id() {
+    let seen = seen_after(&[("POST", "/things")], "GET", "/things/17?page=1", None).await;
+    let found = seen.minimise(&WITH_TOKEN, 0);
+    assert_eq!(found["key"]["place"], "/price");
+    assert_eq!(found["request"]["target"], "/things/17");
+    assert_eq!(found["needed"], serde_json::json!(["header:authorization"]));
 }
 
 /// Names of what lies in a folder.

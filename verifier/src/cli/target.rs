@@ -1,6 +1,6 @@
 //! Arguments that recording, replaying and comparing share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,12 +108,7 @@ impl CatalogueArgs {
     }
 
     fn client(&self, host: Option<&str>) -> ClientConfig {
-        ClientConfig {
-            timeout: Duration::from_secs(self.timeout),
-            max_body_bytes: self.max_body,
-            ca_file: self.ca_file.clone(),
-            host: host.map(str::to_owned),
-        }
+        client_config(self.timeout, self.max_body, self.ca_file.as_deref(), host)
     }
 
     fn config(&self, today: Date) -> RunConfig {
@@ -124,6 +119,21 @@ impl CatalogueArgs {
             today,
             shuffle: self.shuffle,
         }
+    }
+}
+
+/// How a target is asked, from its flags; `host` is sent as `Host` instead of its own name.
+pub fn client_config(
+    timeout_s: u64,
+    max_body_bytes: usize,
+    ca_file: Option<&Path>,
+    host: Option<&str>,
+) -> ClientConfig {
+    ClientConfig {
+        timeout: Duration::from_secs(timeout_s),
+        max_body_bytes,
+        ca_file: ca_file.map(Path::to_owned),
+        host: host.map(str::to_owned),
     }
 }
 

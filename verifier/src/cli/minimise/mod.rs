@@ -6,13 +6,12 @@ mod show;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 
 use super::Exit;
 use super::output::OutputFormat;
-use super::target::block_on;
+use super::target::{block_on, client_config};
 use super::terminal::{Progress, to_stdout};
 use crate::catalogue::Catalogue;
 use crate::causes::minimise::minimise;
@@ -234,12 +233,7 @@ impl MinimiseArgs {
     }
 
     fn client(&self, host: Option<&str>) -> ClientConfig {
-        ClientConfig {
-            timeout: Duration::from_secs(self.timeout),
-            max_body_bytes: self.max_body,
-            ca_file: self.ca_file.clone(),
-            host: host.map(str::to_owned),
-        }
+        client_config(self.timeout, self.max_body, self.ca_file.as_deref(), host)
     }
 
     /// What the environment holds for both, with what it holds for core alone.
