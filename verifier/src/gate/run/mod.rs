@@ -2,6 +2,7 @@
 
 mod act;
 mod look;
+mod people;
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ pub use look::{Look, Looking, look_once, recipe_of};
 use super::actuator::{ActuateError, Actuator, Lease, Reading};
 use super::clock::{Clock, Moment, rfc3339};
 use super::config::GateConfig;
-use super::journal::entry::{Entry, Route, Standing};
+use super::journal::entry::{Entry, Standing};
 use super::journal::recover::{Found, found};
 use super::journal::{Journal, JournalError};
 use super::notify::{Notice, Notify};
@@ -21,7 +22,6 @@ use super::policy::{Decision, GateExit};
 use super::proof::Running;
 use super::signal::Signal;
 use super::state::{Aside, State};
-use super::word::{Answer, Word};
 use crate::catalogue::Catalogue;
 
 /// Why a gate could not go on.
@@ -462,105 +462,6 @@ impl Gate {
         Ok(())
     }
 
-    /// Approves the step that waits for a person. `evidence` is the hash that was looked at, or its
-    /// beginning.
-    pub async fn approve(
-        &mut self,
-        evidence: &str,
-        by: Option<String>,
-    ) -> Result<State, GateError> {
-        let standing = self.standing();
-        let to = standing
-            .state
-            .next(&self.setup.config.ladder)
-            .filter(|to| super::checks::needs_approval(*to))
-            .ok_or_else(|| {
-                GateError::NotNow(format!(
-                    "nothing waits for an approval at {}",
-                    standing.state
-                ))
-            })?;
-        let hash = standing.evidence_hash();
-        if hash.is_empty() || evidence.len() < 8 || !hash.starts_with(evidence) {
-            return Err(GateError::NotNow(format!(
-                "`{evidence}` is not the evidence that was accepted ({}): look at it with `gate status`",
-                if hash.is_empty() { "none" } else { &hash[..16] }
-            )));
-        }
-        let open: Vec<&str> = self
-            .setup
-            .config
-            .contacts
-            .iter()
-            .filter(|(_, who)| super::config::is_open(who))
-            .map(|(role, _)| role.as_str())
-            .collect();
-        if !open.is_empty() {
-            return Err(GateError::NotNow(format!(
-                "gate.contacts: left open: {}; nobody could be called",
-                open.join(", ")
-            )));
-        }
-        self.write(Entry::Approved {
-            to,
-            evidence: hash,
-            by,
-        })?;
-        self.tell("approval", &format!("{to} approved"), false)
-            .await;
-        Ok(to)
-    }
-
-    /// Takes over what the router shows.
-    pub async fn adopt(&mut self, by: Option<String>) -> Result<State, GateError> {
-        let reading = self.parts.actuator.read().await?;
-        if !reading.surprises.is_empty() {
-            return Err(GateError::NotNow(format!(
-                "the router cannot be taken over like this: {}",
-                reading.surprises.join("; ")
-            )));
-        }
-        let route = Route::of(&reading);
-        let now = self.standing().state;
-        let state = adopted(now, route);
-        self.write(Entry::Adopted { route, state, by })?;
-        self.observe_anew();
-        self.tell(
-            "drift",
-            &format!("taken over by hand: {route}, so {state}"),
-            false,
-        )
-        .await;
-        Ok(state)
-    }
-
-    /// Does what people have said since, see [`super::word`]. Returns whether anybody had.
-    pub async fn listen(&mut self) -> bool {
-        let words = super::word::take_up(self.journal.folder(), self.now().wall_ms);
-        let any = !words.is_empty();
-        for waiting in words {
-            let by = Some(waiting.said.by.clone());
-            let done = match &waiting.said.word {
-                Word::Approve { evidence } => self
-                    .approve(evidence, by)
-                    .await
-                    .map(|to| format!("{to} approved")),
-                Word::Adopt => self
-                    .adopt(by)
-                    .await
-                    .map(|state| format!("taken over: {state}")),
-            };
-            waiting.answer(&match done {
-                Ok(text) => Answer { exit: 0, text },
-                Err(error) => Answer {
-                    exit: error.exit() as u8,
-                    text: error.to_string(),
-                },
-            });
-        }
-        any
-    }
-
     async fn tell(&mut self, kind: &'static str, title: &str, urgent: bool) {
         let notice = Notice {
             run_id: self.standing().run_id.clone(),
@@ -576,18 +477,6 @@ impl Gate {
             // Nothing waits for it: the journal has it.
             crate::cli::terminal::say(&format!("warning: nobody was told ({why})"));
         }
-    }
-}
-
-/// The state that a route taken over by hand means.
-fn adopted(now: State, route: Route) -> State {
-    use crate::jwt::cell::Side;
-    match (route.main, route.weight) {
-        (Side::Core, _) if now == State::Soak => State::Soak,
-        (Side::Core, _) => State::Switched,
-        (Side::Legacy, weight) if !weight.is_none() => State::Canary(weight),
-        _ if now.is_live() => State::RolledBack,
-        _ => now,
     }
 }
 
