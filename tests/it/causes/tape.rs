@@ -11,6 +11,9 @@ use shadow_proxy::Proxy;
 /// No single step may take longer: a bound against a hang.
 const LIMIT: Duration = Duration::from_mins(5);
 
+/// Most requests that wait for their verdict while the next one is sent.
+const MOST_QUEUED: u64 = 12;
+
 /// Requests in the order in which legacy got them.
 pub(super) type Tape = Vec<Vec<u8>>;
 
@@ -106,10 +109,11 @@ pub(super) fn play(tape: &[Vec<u8>], proxy: &Proxy) {
     for request in tape {
         let answer = ask(proxy.listen(), request).expect("legacy's answer");
         assert!(answer.starts_with(b"HTTP/1.1 "), "an answer");
-        // Those that only wait for their verdict are through. In this order: a request moves on from one
-        // count to the other.
+        // Those that only wait for their verdict are through, but they may not be many: ids are learnt with the
+        // verdict. In this order: a request moves on from one count to the other.
         wait(proxy, Duration::from_micros(100), || {
-            proxy.counters().total().in_flight() <= proxy.queued() as u64
+            let open = proxy.counters().total().in_flight();
+            open <= proxy.queued() as u64 && open <= MOST_QUEUED
         });
     }
     wait(proxy, Duration::from_millis(20), || {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use fixtures::rms::defects::{Defect, DefectSet};
 use verifier::evidence::record::{Group, GroupKey, StatusPair};
+use verifier::verdict::Kind;
 
 use super::Shown;
 
@@ -40,6 +41,9 @@ pub(super) struct Weighed {
     /// Share of the groups that come from the switch that most groups of their cause come from.
     pub(super) purity: f64,
     groups: usize,
+    /// The same of groups that are no header field: many fields are missing in many answers, from one switch.
+    pub(super) purity_without_fields: f64,
+    groups_without_fields: usize,
     /// Causes that no single switch explains.
     pub(super) mixed: Vec<String>,
     /// Groups that no switch makes alone; they are left out of the share.
@@ -50,13 +54,15 @@ impl fmt::Display for Weighed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} causes for {} switches, {} of which lead one; purity {:.3} of {} groups, {} causes mixed, {} groups of \
-             no switch alone",
+            "{} causes for {} switches, {} of which lead one; purity {:.3} of {} groups, {:.3} of the {} that are no \
+             header field; {} causes mixed, {} groups of no switch alone",
             self.causes,
             self.planted,
             self.covered,
             self.purity,
             self.groups,
+            self.purity_without_fields,
+            self.groups_without_fields,
             self.mixed.len(),
             self.unknown.len()
         )
@@ -91,7 +97,7 @@ impl Truth {
 
     /// Holds the causes against the truth.
     pub(super) fn weigh(&self, shown: &Shown) -> Weighed {
-        let (mut right, mut groups) = (0, 0);
+        let (mut right, mut groups) = ([0_u32; 2], [0_usize; 2]);
         let (mut mixed, mut unknown) = (Vec::new(), Vec::new());
         let mut covered = BTreeSet::new();
         for (name, members) in &shown.causes {
@@ -121,8 +127,15 @@ impl Truth {
                 continue;
             };
             covered.insert(leader);
-            right += count;
-            groups += known;
+            for id in members {
+                let group = &shown.groups[id];
+                let Some(makers) = self.makers(group) else {
+                    continue;
+                };
+                let is_field = usize::from(group.key.kind == Kind::Header);
+                groups[is_field] += 1;
+                right[is_field] += u32::from(makers.contains(&leader));
+            }
             if count < known {
                 let mut votes: Vec<_> = votes.into_iter().collect();
                 votes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -137,8 +150,10 @@ impl Truth {
             causes: shown.causes.len(),
             planted: self.planted.len(),
             covered: covered.len(),
-            purity: right as f64 / f64::from(u32::try_from(groups).unwrap_or(u32::MAX)),
-            groups,
+            purity: f64::from(right[0] + right[1]) / (groups[0] + groups[1]) as f64,
+            groups: groups[0] + groups[1],
+            purity_without_fields: f64::from(right[0]) / groups[0] as f64,
+            groups_without_fields: groups[0],
             mixed,
             unknown,
         }
