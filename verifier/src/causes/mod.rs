@@ -4,7 +4,7 @@
 //! offers signatures from its whole place down to its last key; the cheapest set of them that covers
 //! all groups is sought by greedy weighted set cover, whose cost is at most ln(n) + 1 times the least.
 //!
-//! What only follows from another difference of the same exchanges ([`follow`]) joins its cause and offers none.
+//! What only follows from another difference of the same exchanges (`follow`) joins its cause and offers none.
 
 #![deny(clippy::disallowed_methods)]
 
