@@ -5,7 +5,7 @@ use shadow_proxy::Proxy;
 use verifier::client::{ClientConfig, Outgoing, Target};
 use verifier::cutover::{Database, Policy};
 
-use crate::harness::{RawServer, Received, Reply, proxy_before, settled, verifier};
+use crate::harness::{RawServer, Received, Reply, proxy_before, settled, stopped, verifier};
 
 /// Tokens that tell a role, and a bearer whom nobody may read in a report: `{"sub":"s3cr3t","role":"ADMIN"}`.
 const ADMIN: &str = "e30.eyJzdWIiOiJzM2NyM3QiLCJyb2xlIjoiQURNSU4ifQ.x";
@@ -95,8 +95,7 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
         }
         settled(&proxy).await;
     }
-    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(stopped.expect("no panic"));
+    stopped(proxy).await;
 
     let report = |format: &str| {
         let mut command = verifier();

@@ -8,7 +8,7 @@ use fixtures::web_client::{Account, End, Session, Traffic, drive};
 use serde_json::Value;
 use shadow_proxy::{Config, Proxy};
 
-use crate::harness::{committed, proxy_before, verifier};
+use crate::harness::{committed, proxy_before, stopped, verifier};
 
 fn coverage(files: &[&Path], more: &[&str]) -> Output {
     let mut command = verifier();
@@ -57,8 +57,7 @@ async fn live_traffic_is_held_against_the_catalogue_and_its_golden_files() {
         let asked = session.get(path).await;
         assert!(!matches!(asked, Err(End::Trouble(_))), "{path}");
     }
-    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(stopped.expect("no panic"));
+    stopped(proxy).await;
 
     let catalogue = committed().join("endpoints.yaml");
     let catalogue = catalogue.to_str().expect("a plain path");
@@ -167,8 +166,7 @@ async fn evidence_without_a_request_covers_nothing_and_says_so() {
     };
     config.evidence.file = Some(file.clone());
     let proxy = Proxy::start(&config).expect("a good configuration");
-    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(stopped.expect("no panic"));
+    stopped(proxy).await;
     let output = coverage(&[&file], &[]);
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stdout).contains("NOTHING  the evidence holds no request"));

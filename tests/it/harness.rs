@@ -46,10 +46,6 @@ impl Service {
     pub(crate) fn url(&self) -> String {
         self.running.url()
     }
-
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.running.addr
-    }
 }
 
 /// Starts a server of the pair as `change` says.
@@ -88,17 +84,33 @@ pub(crate) fn proxy_before(legacy: &str, core: &str) -> shadow_proxy::Config {
     }
 }
 
+/// How long the proxy may make no headway at all before a test gives up on it. As long as it does, a slow
+/// machine only takes longer.
+const NO_HEADWAY: Duration = Duration::from_mins(1);
+
 /// The proxy's counts, once every request has its end.
 pub(crate) async fn settled(proxy: &Proxy) -> Tally {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut last = (u64::MAX, Instant::now());
     loop {
         let total = proxy.counters().total();
-        if total.in_flight() == 0 {
+        let open = total.in_flight();
+        if open == 0 {
             return total;
         }
-        assert!(Instant::now() < deadline, "still open: {total:?}");
+        if open != last.0 {
+            last = (open, Instant::now());
+        }
+        assert!(last.1.elapsed() < NO_HEADWAY, "still open: {total:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Ends the proxy after every request has its end: what is still to be compared has some seconds once it is
+/// told to stop, and that is not enough on a machine with other work.
+pub(crate) async fn stopped(proxy: Proxy) {
+    settled(&proxy).await;
+    let whole = tokio::task::spawn_blocking(move || proxy.stop()).await;
+    assert!(whole.expect("no panic"), "nothing is cut short");
 }
 
 /// A package with a folder `golden/` in it, as `cargo insta` needs it.
@@ -228,22 +240,6 @@ impl Run {
         };
         let runner = Arc::new(Runner::new(Arc::clone(&catalogue), target, config));
         (catalogue, selected, runner)
-    }
-
-    /// Sends everything to the service at `url`, one at a time and on a day and in a run that never change,
-    /// and judges nothing.
-    pub(crate) async fn send(&self, package: &Package, url: &str) {
-        let (catalogue, selected, _) = self.prepare(package, url);
-        let target = Target::new(url, ClientConfig::default()).expect("an address");
-        let config = RunConfig {
-            allow_writes: true,
-            jobs: 1,
-            run: RunId::derive(1, 1),
-            today: rms::store::ANCHOR_DAY,
-            shuffle: None,
-        };
-        let runner = Arc::new(Runner::new(catalogue, target, config));
-        runner.run(&selected, |_| {}).await;
     }
 
     /// Holds the service at `url` against the package's golden files.

@@ -2,7 +2,6 @@
 //! golden files.
 
 mod catalogue;
-mod causes;
 mod ci_examples;
 mod cli;
 mod conditions;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use verifier::client::{ClientConfig, Outgoing, Target};
 use verifier::cutover::{Database, Policy};
 
-use crate::harness::{RawServer, Received, Reply, settled, verifier};
+use crate::harness::{RawServer, Received, Reply, settled, stopped, verifier};
 
 /// Nobody may ever read it in an output.
 const TOKEN: &str = "s3cr3tT0kenOfSomebody";
@@ -152,8 +152,7 @@ async fn seen_after(before: &[(&str, &str)], method: &str, path: &str, body: Opt
         assert!(answer.status < 300, "{}", answer.status);
         settled(&proxy).await;
     }
-    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(stopped.expect("no panic"));
+    stopped(proxy).await;
     let report = json(
         verifier()
             .args(["report", "--format", "json", "--evidence"])

@@ -1,15 +1,13 @@
 //! A core without a defect, on a database of its own: ids, times and the order of equal sort keys are its own,
 //! and nothing of it is a finding.
 
-use std::time::{Duration, Instant};
-
 use fixtures::rms::{Options, Side};
 use fixtures::web_client::{Traffic, drive};
 use serde_json::Value;
 use shadow_proxy::{Config, Proxy};
 use verifier::cutover::{Database, Policy};
 
-use crate::harness::{Package, proxy_before, serve, verifier};
+use crate::harness::{Package, proxy_before, serve, settled, stopped, verifier};
 
 /// Objects with stamps of their database, as answers hold them.
 const STAMPED: [&str; 10] = [
@@ -96,15 +94,10 @@ async fn ids_times_and_ties_of_its_own_are_no_cause() {
         };
         let sent = drive(proxy.listen(), &traffic, |_| {}).await;
         writes += sent.expect("every request is answered").writes;
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while proxy.counters().total().in_flight() > 0 {
-            assert!(Instant::now() < deadline, "{:?}", proxy.counters().total());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        settled(&proxy).await;
     }
     assert!(writes > requests / 50, "{writes} writes");
-    let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(stopped.expect("no panic"));
+    stopped(proxy).await;
 
     let output = verifier()
         .args(["report", "--format", "json", "--evidence"])

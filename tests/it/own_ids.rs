@@ -11,7 +11,7 @@ use verifier::cutover::{Database, Policy};
 use verifier::evidence::store;
 use verifier::verdict::Kind;
 
-use crate::harness::{Service, proxy_before, serve, settled, verifier};
+use crate::harness::{Service, proxy_before, serve, settled, stopped, verifier};
 
 struct Pair {
     legacy: Service,
@@ -67,7 +67,7 @@ async fn five_hundred_steps_of_making_reading_changing_and_deleting_differ_nowhe
     assert!(total.compared() * 100 >= steps * 98, "{total:?}");
     assert_eq!(total.not_compared[Reason::UnmappedId as usize], 0);
 
-    assert!(pair.proxy.stop());
+    stopped(pair.proxy).await;
     let file = pair.evidence.path().join("e.db");
     let evidence = store::read(&file).expect("evidence");
     let apart = evidence.ledger.ids.values();

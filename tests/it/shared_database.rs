@@ -12,7 +12,7 @@ use shadow_proxy::Proxy;
 use shadow_proxy::counters::{Reason, Tally};
 use verifier::evidence::record::GroupKey;
 
-use crate::harness::{proxy_before, settled};
+use crate::harness::{proxy_before, settled, stopped};
 
 /// Mixed requests, reads and writes, as many in either run: the whole of it in `tests/run --full`.
 fn requests() -> u64 {
@@ -79,7 +79,7 @@ async fn with_proxy(folder: &Path) -> (Sent, Tally, Vec<GroupKey>) {
     let sent = drive(proxy.listen(), &Traffic::new(requests()), |_| {}).await;
     let total = settled(&proxy).await;
     let groups = proxy.findings().groups().into_keys().collect();
-    assert!(proxy.stop(), "nothing is cut short");
+    stopped(proxy).await;
     core.stop().await;
     legacy.stop().await;
     (sent.expect("every request is answered"), total, groups)

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fixtures::rms::PUBLISHED_SECRET;
 use fixtures::web_client::{Traffic, drive};
@@ -11,6 +11,7 @@ use shadow_proxy::{Config, Proxy};
 use tokio::sync::OnceCell;
 
 use super::Pair;
+use crate::harness::stopped;
 
 /// Requests of the web client: what a mismatch rate below 0.1 % needs, and some.
 const REQUESTS: u64 = 4_000;
@@ -111,12 +112,6 @@ async fn make(folder: &Path, build: &str) -> Files {
     drive(proxy.listen(), &Traffic::new(REQUESTS), |_| {})
         .await
         .expect("answers");
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while proxy.counters().total().in_flight() > 0 {
-        assert!(Instant::now() < deadline, "still comparing");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let whole = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    assert!(whole.expect("it ended"), "nothing is cut short");
+    stopped(proxy).await;
     files
 }

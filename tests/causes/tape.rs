@@ -6,7 +6,13 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fixtures::rms::store::ANCHOR_DAY;
 use shadow_proxy::Proxy;
+use verifier::client::{ClientConfig, Target};
+use verifier::golden::request::RunId;
+use verifier::golden::run::{RunConfig, Runner};
+
+use crate::harness::Package;
 
 /// No single step may take longer: a bound against a hang.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -25,7 +31,9 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Its threads end with the test's process, or with the connections that they serve.
-    pub(super) fn before(service: SocketAddr) -> Self {
+    pub(super) fn before(service: &str) -> Self {
+        let service = service.strip_prefix("http://").expect("a server of ours");
+        let service: SocketAddr = service.parse().expect("an address");
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let heard = Arc::new(Mutex::new(Tape::new()));
@@ -55,6 +63,23 @@ impl Recorder {
     pub(super) fn tape(&self) -> Tape {
         self.heard.lock().expect("no thread panics").clone()
     }
+}
+
+/// Sends every case of the catalogue to the service at `url`, one at a time and on a day and in a run that
+/// never change, and judges nothing.
+pub(super) async fn send_every_case(url: &str) {
+    let catalogue = Package::without_goldens().catalogue();
+    let every = catalogue.select(&[]).expect("all cases");
+    let target = Target::new(url, ClientConfig::default()).expect("an address");
+    let config = RunConfig {
+        allow_writes: true,
+        jobs: 1,
+        run: RunId::derive(1, 1),
+        today: ANCHOR_DAY,
+        shuffle: None,
+    };
+    let runner = Arc::new(Runner::new(catalogue, target, config));
+    runner.run(&every, |_| {}).await;
 }
 
 /// The bytes of a request whose body, if any, says its length; `None` when the connection ends first.

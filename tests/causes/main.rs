@@ -1,6 +1,11 @@
 //! What live traffic shows of each switch of the reference pair alone, and of core as it was shipped:
 //! into how many causes the report sorts it, and whether each of them is the work of one switch.
+//!
+//! A program of its own: it keeps the machine busy for minutes, and the other tests shall not wait for it.
 
+#[expect(dead_code, reason = "the other test programs use the rest of it")]
+#[path = "../it/harness.rs"]
+mod harness;
 mod tape;
 mod truth;
 
@@ -18,9 +23,9 @@ use verifier::evidence::record::Group;
 use verifier::evidence::store;
 use verifier::report::live::{LiveReport, LiveTotals};
 
-use self::tape::{Recorder, Tape, play};
+use self::tape::{Recorder, Tape, play, send_every_case};
 use self::truth::Truth;
-use crate::harness::{Package, Run, Service, proxy_before, serve};
+use crate::harness::{Service, proxy_before, serve};
 
 /// Switches that live traffic does not show, and why.
 const UNSEEN: &[(Defect, &str)] = &[
@@ -163,10 +168,8 @@ fn is_long() -> bool {
 /// the web client, 500 requests in all.
 async fn record() -> Tape {
     let legacy = service(Side::Legacy, DefectSet::NONE).await;
-    let recorder = Recorder::before(legacy.addr());
-    Run::default()
-        .send(&Package::without_goldens(), &recorder.url())
-        .await;
+    let recorder = Recorder::before(&legacy.url());
+    send_every_case(&recorder.url()).await;
     let catalogue = recorder.tape().len() as u64;
     assert!(catalogue > 200, "{catalogue} requests of the catalogue");
     if is_long() {
