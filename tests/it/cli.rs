@@ -228,20 +228,28 @@ async fn a_green_run_ends_with_0_and_says_so_in_plain_lines() {
 async fn colours_are_for_terminals_and_for_who_asks() {
     let package = Package::with_goldens();
     let core = core(Defect::H51.into()).await;
-    for (variables, coloured) in [
-        (&[][..], false),
-        (&[("TERM", "xterm-256color")], false),
-        (&[("CLICOLOR_FORCE", "1")], true),
-        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+    for (flags, variables, coloured) in [
+        (&[][..], &[][..], false),
+        (&[], &[("TERM", "xterm-256color")], false),
+        (&[], &[("CLICOLOR_FORCE", "1")], true),
+        (&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+        (&["--color", "auto"], &[], false),
+        (&["--color", "always"], &[("NO_COLOR", "1")], true),
+        (&["--color=never"], &[("CLICOLOR_FORCE", "1")], false),
     ] {
         let output = replay(&package, &core)
             .args(["--only", "rooms_get", "--only", "config", "--no-pending"])
+            .args(flags)
             .envs(variables.iter().copied())
             .output()
             .expect("it runs");
         let told = text(output.stdout);
         assert!(told.contains("rooms_get"), "{told}");
-        assert_eq!(told.contains('\u{1b}'), coloured, "{variables:?}: {told}");
+        assert_eq!(
+            told.contains('\u{1b}'),
+            coloured,
+            "{flags:?} {variables:?}: {told}"
+        );
         assert!(!text(output.stderr).contains('\u{1b}'));
     }
 }

@@ -121,15 +121,15 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
     let expected = [
         (
             "/price",
-            "only when `/price` of the body is 0 (6 of 6; 0 of 24 others)",
+            "only when `/price` of the body is 0 (6 of 6; 0 of 24 others looked at)",
         ),
         (
             "/price",
-            "only when `page` > 0 and role is ADMIN (8 of 8; 0 of 22 others)",
+            "only when `page` > 0 and role is ADMIN (8 of 8; 0 of 22 others looked at)",
         ),
         (
             "header:x-limit",
-            "only when legacy's status is 404 (18 of 18; 0 of 12 others)",
+            "only when legacy's status is 404 (18 of 18; 0 of 12 others looked at)",
         ),
     ];
     assert_eq!(told, expected);
@@ -153,7 +153,7 @@ async fn a_cause_says_when_it_appears_and_of_how_many_requests_that_is_known() {
     );
     let text = report("text");
     for words in [
-        &format!(": {}\n", expected[1].1),
+        &format!(" {}\n", expected[1].1),
         "Latency (slower and faster: by more than 30 % and 5 ms)",
         "for a proof at least 80 % must be shown",
     ] {

@@ -92,6 +92,26 @@ fn reply(core: bool, number: u64, received: &Received) -> Reply {
                 r#"{"ok":true}"#
             })
         }
+        // Legacy breaks over a page that is no number; core has other prices from page 3 on.
+        "/pages" => {
+            let page = target
+                .split(['?', '&'])
+                .find_map(|pair| pair.strip_prefix("page="));
+            match page.map_or(Ok(0), str::parse::<u32>) {
+                Err(_) if !core => Reply::Bytes(Vec::new()),
+                Ok(page) if core && page >= 3 => Reply::json(r#"{"price":1500}"#),
+                _ => Reply::json(r#"{"price":15}"#),
+            }
+        }
+        // Legacy has enough of whoever asks without a reason, and core has another price.
+        "/busy" if !core && !target.contains("reason=") => {
+            Reply::of("429 Too Many Requests", "application/json", "{}")
+        }
+        "/busy" => Reply::json(if core {
+            r#"{"price":1500}"#
+        } else {
+            r#"{"price":15}"#
+        }),
         // Neither gives the same answer twice.
         _ => Reply::json(&format!(r#"{{"count":{}}}"#, number * 2 + u64::from(core))),
     }
@@ -326,6 +346,24 @@ async fn a_bound_is_kept_and_noise_is_called_so() {
         files.iter().all(|name| name.starts_with("e.db")),
         "{files:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_legacy_breaks_over_is_needed_and_why_it_stopped_is_told() {
+    let broken = seen("GET", "/pages?page=7&size=20", None).await;
+    let found = broken.minimise(&WITH_TOKEN, 0);
+    assert_eq!(
+        found["needed"],
+        serde_json::json!(["header:authorization", "query:page"])
+    );
+    assert_eq!(found["request"]["target"], "/pages?page=7");
+
+    let tired = seen("GET", "/busy?reason=a&size=20", None).await;
+    let found = tired.minimise(&WITH_TOKEN, 3);
+    let target = found["request"]["target"].as_str().expect("a target");
+    assert!(target.contains("reason="), "{target}");
+    let reason = found["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("legacy answered 429"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use verifier::confidence::{Assessment, LatencyAssessment, Whole, assess, latency_together};
+use verifier::confidence::{Assessment, LatencyAssessment, Pool, assess, latency_together};
 use verifier::evidence::noise::{Counts, Decisions, Looks};
 use verifier::evidence::record::EndpointTally;
+use verifier::evidence::usage::ShapeCounts;
 use verifier::self_check::SelfCheckCounts;
 
 use super::AdminState;
@@ -34,12 +35,11 @@ impl AdminState {
         let seen = self.counters.endpoints();
         let checked = self_checks(&seen);
         let short = self.self_check.is_short(&checked);
-        let (endpoints, standings): (Vec<_>, Vec<_>) = seen
+        let (endpoints, proofs): (Vec<_>, Vec<_>) = seen
             .iter()
             .map(|endpoint| {
                 let proved = self.assess(endpoint, &decisions, short);
-                let standing = proved.standing;
-                (self.endpoint_json(endpoint, &decisions, &proved), standing)
+                (self.endpoint_json(endpoint, &decisions, &proved), proved)
             })
             .unzip();
         let groups: Vec<_> = self
@@ -85,8 +85,15 @@ impl AdminState {
         warnings.extend(of_self.iter().map(String::as_str));
         let mut status = tally_json(&total);
         self.divide(&mut status, decisions.endpoints.values().copied(), &total);
-        let whole: Whole = standings.into_iter().collect();
-        status["confidence"] = whole.value(&self.confidence);
+        let pool = Pool::of(&proofs, self.began.elapsed(), &self.confidence);
+        status["confidence"] = pool.value(&self.confidence);
+        if self.settings.evidence {
+            let shapes = seen
+                .iter()
+                .map(|endpoint| endpoint.uses().read().shapes.counts());
+            let shapes: ShapeCounts = shapes.sum();
+            shapes.write_into(&mut status["confidence"], self.confidence.alpha);
+        }
         status["latency"] = self.latency_json(&seen);
         status["self_check"] = checked.value();
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
@@ -155,9 +162,9 @@ impl AdminState {
         value["latency"] = seen.value(&legacy, &core, &self.confidence);
         if self.settings.evidence {
             let shapes = endpoint.uses().read().shapes;
-            value["shapes"] = json!(shapes.distinct());
-            value["unseen"] = json!(shapes.unseen());
-            value["unseen_upper"] = json!(shapes.unseen_upper(self.confidence.alpha));
+            shapes
+                .counts()
+                .write_into(&mut value, self.confidence.alpha);
         }
         value["self_check"] = endpoint.self_check().value();
         if self.second_answers.is_some() {

@@ -57,10 +57,19 @@ impl Condition {
         if self.except { self.others } else { 0 }
     }
 
-    /// The tests in words.
-    pub fn tests_text(&self) -> String {
-        let tests: Vec<String> = self.tests.iter().map(ToString::to_string).collect();
-        tests.join(" and ")
+    /// The tests in words: ``with `sort` ``, ``when `page` > 0 and role is ADMIN``.
+    fn tests_text(&self) -> String {
+        let (there, asked): (Vec<&Test>, Vec<&Test>) =
+            self.tests.iter().partition(|test| test.is.is_presence());
+        let joined = |tests: &[&Test]| {
+            let tests: Vec<String> = tests.iter().map(ToString::to_string).collect();
+            tests.join(" and ")
+        };
+        match (there.is_empty(), asked.is_empty()) {
+            (true, _) => format!("when {}", joined(&asked)),
+            (false, true) => joined(&there),
+            (false, false) => format!("{} when {}", joined(&there), joined(&asked)),
+        }
     }
 }
 
@@ -68,7 +77,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} when {} ({} of {}; {} of {} others)",
+            "{} {} ({} of {}; {} of {} others looked at)",
             if self.except { "except" } else { "only" },
             self.tests_text(),
             self.shown_matched(),

@@ -28,7 +28,7 @@ pub mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, Parser, Subcommand};
 
 pub use crate::report::Exit;
 
@@ -39,6 +39,9 @@ pub use crate::report::Exit;
 #[derive(Debug, Parser)]
 #[command(name = "verifier", version, max_term_width = 100)]
 pub struct Cli {
+    /// When to write colours; `auto` is for terminals, unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -72,6 +75,7 @@ enum Command {
 impl Cli {
     /// Carries out the subcommand. Errors are for what could not be done: usage and configuration.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        terminal::colour(self.color);
         let exit = match self.command {
             Command::Gate(args) => return Ok(args.run()),
             Command::Compare(args) => args.run(),

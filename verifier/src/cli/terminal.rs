@@ -3,9 +3,20 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
+use clap::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Writes to standard output without colours where they are unwanted (`NO_COLOR`, no terminal), and
+/// Settles for all that follows whether colours are written.
+pub fn colour(choice: ColorChoice) {
+    match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Writes to standard output without colours where they are unwanted (`--color`, `NO_COLOR`, no terminal), and
 /// takes a closed pipe for the reader's "enough".
 pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());

@@ -11,7 +11,8 @@ use super::ConfidenceConfig;
 use crate::evidence::pace::{Paces, Tolerance};
 use crate::evidence::record::Histogram;
 use crate::stats::{
-    Interval, confidence_sequence, decided, ln_e_low, ln_e_paired, ln_e_up, order_statistic_bounds,
+    Interval, confidence_sequence, decided, e_value, ln_e_low, ln_e_paired, ln_e_up,
+    order_statistic_bounds,
 };
 
 /// The times whose exceedance is counted; both are edges of the histograms.
@@ -88,14 +89,18 @@ impl Exceedance {
     }
 
     fn value(&self) -> Value {
+        let ln_below = ln_e_low(self.answers, self.above, P99);
+        let ln_above = ln_e_up(self.answers, self.above, P99);
         json!({
             "answers": self.answers,
             "above": self.above,
             "rate_lower": self.rate.lower,
             "rate_upper": self.rate.upper,
             // "The 99th percentile is below" and "is above" this time.
-            "ln_e_p99_below": ln_e_low(self.answers, self.above, P99),
-            "ln_e_p99_above": ln_e_up(self.answers, self.above, P99),
+            "e_p99_below": e_value(ln_below),
+            "ln_e_p99_below": ln_below,
+            "e_p99_above": e_value(ln_above),
+            "ln_e_p99_above": ln_above,
         })
     }
 }
@@ -120,18 +125,25 @@ impl QuantileBounds {
         }
     }
 
-    /// For a reader: `25 ms to 50 ms`; `-` where nothing is known.
+    /// For a reader: `25–50 ms`; `-` where nothing is known.
     pub fn text(&self) -> String {
-        let shown = |bound: Option<Duration>| match bound {
-            None => "-".to_owned(),
-            Some(at) if at < Duration::from_secs(1) => format!("{} ms", at.as_secs_f64() * 1e3),
-            Some(at) => format!("{} s", at.as_secs_f64()),
+        let shown = |at: Duration| match at.as_secs_f64() {
+            seconds if seconds < 1.0 => (format!("{}", seconds * 1e3), "ms"),
+            seconds => (format!("{seconds}"), "s"),
         };
-        match (self.lower, self.upper) {
-            (None | Some(Duration::ZERO), None) => "-".to_owned(),
-            (None | Some(Duration::ZERO), Some(upper)) => format!("≤{}", shown(Some(upper))),
-            (Some(lower), None) => format!(">{}", shown(Some(lower))),
-            (lower, upper) => format!("{} to {}", shown(lower), shown(upper)),
+        let whole = |at: Duration| {
+            let (number, unit) = shown(at);
+            format!("{number} {unit}")
+        };
+        match (self.lower.filter(|lower| !lower.is_zero()), self.upper) {
+            (None, None) => "-".to_owned(),
+            (None, Some(upper)) => format!("≤{}", whole(upper)),
+            (Some(lower), None) => format!(">{}", whole(lower)),
+            (Some(lower), Some(upper)) => {
+                let ((number, unit), (_, other)) = (shown(lower), shown(upper));
+                let lower = if unit == other { number } else { whole(lower) };
+                format!("{lower}–{}", whole(upper))
+            }
         }
     }
 }
@@ -224,7 +236,9 @@ impl LatencyAssessment {
             "slower": self.paces.slower,
             "faster": self.paces.faster,
             "alike": self.paces.alike,
+            "e_slower": e_value(self.ln_e_slower),
             "ln_e_slower": self.ln_e_slower,
+            "e_as_fast": e_value(self.ln_e_as_fast),
             "ln_e_as_fast": self.ln_e_as_fast,
             "exceedance": slow,
             "quantiles": {"legacy": quantiles(legacy), "core": quantiles(core)},
@@ -377,7 +391,8 @@ mod tests {
             (None, None, "-"),
             (ms(0), None, "-"),
             (ms(0), ms(50), "≤50 ms"),
-            (ms(25), ms(2_000), "25 ms to 2 s"),
+            (ms(25), ms(50), "25–50 ms"),
+            (ms(25), ms(2_000), "25 ms–2 s"),
             (ms(10_000), None, ">10 s"),
         ] {
             assert_eq!(QuantileBounds { lower, upper }.text(), text);

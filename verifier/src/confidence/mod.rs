@@ -19,7 +19,7 @@ pub use latency::{
     Exceedance, LatencyAssessment, LatencyStanding, MATERIAL_SHARE, QUANTILES, QuantileBounds,
     SLOW, latency_together,
 };
-pub use whole::{Whole, together};
+pub use whole::{Pool, Whole, together};
 
 /// What may be said. Never decided by a bare count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub struct Assessment {
     pub compared: u64,
     /// Of these, with a difference that is not shown to be noise.
     pub mismatched: u64,
+    /// Of these, with one that cannot be noise.
+    pub different: u64,
     /// `ln E` for "the mismatch rate is below the target".
     pub ln_e_below_target: f64,
     /// `ln E` for "the mismatch rate is above the limit", from findings alone.
@@ -100,6 +102,7 @@ pub fn assess(
     Assessment {
         compared,
         mismatched,
+        different,
         ln_e_below_target,
         ln_e_above_limit,
         rate: confidence_sequence(compared, mismatched, alpha),

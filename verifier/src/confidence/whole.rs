@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Assessment, ConfidenceConfig, Standing};
+use super::{Assessment, ConfidenceConfig, Standing, assess};
+use crate::stats::e_value;
 
 /// All endpoints together: proven only if each is, since one that breaks suffices to break a client.
 pub fn together(standings: impl IntoIterator<Item = Standing>) -> Standing {
@@ -84,35 +85,79 @@ impl Whole {
         }
         format!("{standing} (endpoints: {})", all.join(", "))
     }
+}
+
+/// All endpoints with their counts poured together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pool {
+    /// How many endpoints have which verdict.
+    pub whole: Whole,
+    /// The counts as if they were one endpoint's; but its verdict joins those of the endpoints, and what
+    /// is needed is what they need together.
+    pub assessment: Assessment,
+    /// How long the slowest endpoint takes; `None` where one's time cannot be told.
+    pub wait: Option<Duration>,
+}
+
+impl Pool {
+    /// Of what each endpoint proves; `span` is how long the evidence was gathered for.
+    pub fn of(all: &[Assessment], span: Duration, demand: &ConfidenceConfig) -> Self {
+        let sum = |of: fn(&Assessment) -> u64| {
+            let counts = all.iter().map(of);
+            counts.fold(0_u64, u64::saturating_add)
+        };
+        let (compared, different) = (sum(|one| one.compared), sum(|one| one.different));
+        let undecided = sum(|one| one.mismatched.saturating_sub(one.different));
+        let whole: Whole = all.iter().map(|one| one.standing).collect();
+        let mut assessment = assess(compared, different, undecided, demand);
+        assessment.standing = whole.standing();
+        assessment.needed = all
+            .iter()
+            .try_fold(0_u64, |sum, one| sum.checked_add(one.needed?));
+        let waits: Option<Vec<Duration>> = all.iter().map(|one| one.wait(span)).collect();
+        Self {
+            whole,
+            assessment,
+            wait: waits.and_then(|waits| waits.into_iter().max()),
+        }
+    }
 
     /// For programs: the verdict, what it is held to, and the counts.
-    pub fn value(self, demand: &ConfidenceConfig) -> Value {
-        json!({
-            "verdict": self.standing(),
-            "endpoints": {
-                "proven": self.proven,
-                "failing": self.failing,
-                "not_yet": self.not_yet,
-                "no_data": self.no_data,
-            },
-            "alpha": demand.alpha,
-            "target_rate": demand.target(),
-            "limit_rate": demand.limit(),
-        })
+    pub fn value(&self, demand: &ConfidenceConfig) -> Value {
+        let whole = self.whole;
+        let mut value = self.assessment.value_with(self.wait);
+        value["compared"] = json!(self.assessment.compared);
+        value["endpoints"] = json!({
+            "proven": whole.proven,
+            "failing": whole.failing,
+            "not_yet": whole.not_yet,
+            "no_data": whole.no_data,
+        });
+        value["alpha"] = json!(demand.alpha);
+        value["target_rate"] = json!(demand.target());
+        value["limit_rate"] = json!(demand.limit());
+        value
     }
 }
 
 impl Assessment {
     /// For programs; `span` is how long the evidence was gathered for.
     pub fn value(&self, span: Duration) -> Value {
+        self.value_with(self.wait(span))
+    }
+
+    fn value_with(&self, wait: Option<Duration>) -> Value {
         json!({
             "verdict": self.standing,
             "mismatched": self.mismatched,
+            "e_below_target": e_value(self.ln_e_below_target),
             "ln_e_below_target": self.ln_e_below_target,
+            "e_above_limit": e_value(self.ln_e_above_limit),
             "ln_e_above_limit": self.ln_e_above_limit,
+            "rate_lower": self.rate.lower,
             "rate_upper": self.rate.upper,
             "comparisons_needed": self.needed,
-            "seconds_needed": self.wait(span).map(|wait| wait.as_secs()),
+            "seconds_needed": wait.map(|wait| wait.as_secs()),
         })
     }
 }
@@ -120,6 +165,35 @@ impl Assessment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_poured_together_and_what_is_needed_is_what_each_needs() {
+        let demand = ConfidenceConfig::default();
+        let span = Duration::from_secs(100);
+        let pool = |counts: &[(u64, u64, u64)]| {
+            let all = counts
+                .iter()
+                .map(|&(n, k, open)| assess(n, k, open, &demand));
+            Pool::of(&all.collect::<Vec<_>>(), span, &demand)
+        };
+        let two = pool(&[(3_440, 0, 0), (344, 0, 0)]);
+        assert_eq!(two.assessment.compared, 3_784);
+        assert_eq!(two.assessment.standing, Standing::NotYet);
+        assert_eq!(two.assessment.needed, Some(3_096));
+        assert_eq!(two.wait, Some(Duration::from_mins(15)));
+        let alone = assess(3_784, 0, 0, &demand);
+        let value = two.value(&demand);
+        assert_eq!(value["rate_upper"], alone.rate.upper);
+        assert_eq!(value["e_below_target"], alone.ln_e_below_target.exp());
+        assert_eq!(value["endpoints"]["proven"], 1);
+        // How long a silent endpoint takes, nobody knows.
+        let silent = pool(&[(344, 0, 0), (0, 0, 0)]);
+        assert_eq!((silent.assessment.needed, silent.wait), (Some(6_536), None));
+        // A difference that may be noise is a mismatch, and no failure.
+        let open = pool(&[(100, 0, 50), (100, 1, 0)]).assessment;
+        assert_eq!((open.mismatched, open.different), (51, 1));
+        assert_eq!(pool(&[]).assessment.standing, Standing::NoData);
+    }
 
     #[test]
     fn one_endpoint_that_fails_or_is_open_decides_for_all() {

@@ -15,7 +15,7 @@ use http::Method;
 
 pub use declared::{CaseCoverage, GoldenFact};
 pub use gaps::{Aspect, Gap, GapKind, replay_adds};
-pub use writes::Way;
+pub use writes::{TAKES, Way};
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::routes::Routes;

@@ -18,6 +18,32 @@ pub struct Way {
     pub needs: String,
 }
 
+/// What each way takes wherever it is gone, in the order in which they are told.
+pub const TAKES: [(&str, &str); 5] = [
+    (
+        "replay",
+        "`verifier replay --allow-writes` on a core that is disposable",
+    ),
+    ("probe", "core reads what legacy wrote (one database)"),
+    (
+        "rejected",
+        "core on a role that cannot write (`writes.database: isolated`)",
+    ),
+    (
+        "mirror",
+        "core on a database of its own (`writes.database: isolated`), proved by `writes.sentinel`",
+    ),
+    (
+        "read",
+        "only if it changes nothing: `shadow: read` in the catalogue",
+    ),
+];
+
+fn takes(by: &str) -> &'static str {
+    let found = TAKES.iter().find(|(way, _)| *way == by);
+    found.map_or("", |(_, needs)| needs)
+}
+
 /// The gap of an endpoint with writes that have no verdict at a status at which they were answered.
 pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Option<Gap> {
     if !endpoint.writes {
@@ -60,9 +86,7 @@ pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Opti
         way(
             "replay",
             None,
-            format!(
-                "{goldens} golden cases: `verifier replay --allow-writes` on a core that is disposable"
-            ),
+            format!("{goldens} golden cases: {}", takes("replay")),
         );
     }
     let needs = probe_needs(endpoint, all);
@@ -70,26 +94,13 @@ pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Opti
         way("probe", Some(if untold { without } else { taken }), needs);
     }
     if refused > 0 && !in_force(Handling::Rejected) && !in_force(Handling::Mirror) {
-        way(
-            "rejected",
-            Some(refused),
-            "core on a role that cannot write (`writes.database: isolated`)".to_owned(),
-        );
+        way("rejected", Some(refused), takes("rejected").to_owned());
     }
     if !in_force(Handling::Mirror) {
-        way(
-            "mirror",
-            Some(without),
-            "core on a database of its own (`writes.database: isolated`), proved by `writes.sentinel`"
-                .to_owned(),
-        );
+        way("mirror", Some(without), takes("mirror").to_owned());
     }
     if endpoint.method == "POST" {
-        way(
-            "read",
-            Some(without),
-            "only if it changes nothing: `shadow: read` in the catalogue".to_owned(),
-        );
+        way("read", Some(without), takes("read").to_owned());
     }
     let policies: Vec<&str> = endpoint
         .handlings
@@ -113,7 +124,7 @@ pub(super) fn gap(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Opti
 
 /// What a probe takes; `None` where it is known to find nothing to read.
 fn probe_needs(endpoint: &EndpointCoverage, all: &[EndpointCoverage]) -> Option<String> {
-    let same_data = "and core reads what legacy wrote (one database)";
+    let same_data = format!("and {}", takes("probe"));
     if endpoint.method == "POST" {
         let recorded = endpoint.cases.iter().filter(|case| case.golden).count();
         let located = endpoint.cases.iter().filter(|case| case.location).count();

@@ -163,6 +163,47 @@ pub struct Shapes {
     pub cut: bool,
 }
 
+/// How many request shapes there are and how often they were seen, of one endpoint or of several: no two
+/// endpoints share a shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShapeCounts {
+    /// How many shapes there are.
+    pub distinct: u64,
+    /// Requests whose shape is kept.
+    pub requests: u64,
+    /// Of the kept shapes, those that one request had.
+    pub seen_once: u64,
+}
+
+impl ShapeCounts {
+    /// Share of the traffic whose shape was not seen yet, as estimated ([`unseen_mass`]).
+    pub fn unseen(&self) -> f64 {
+        unseen_mass(self.seen_once, self.requests)
+    }
+
+    /// Its upper bound ([`unseen_mass_upper`]).
+    pub fn unseen_upper(&self, alpha: f64) -> f64 {
+        unseen_mass_upper(self.seen_once, self.requests, alpha)
+    }
+
+    /// For programs: `shapes`, `unseen` and `unseen_upper`.
+    pub fn write_into(&self, value: &mut Value, alpha: f64) {
+        value["shapes"] = self.distinct.into();
+        value["unseen"] = self.unseen().into();
+        value["unseen_upper"] = self.unseen_upper(alpha).into();
+    }
+}
+
+impl std::iter::Sum for ShapeCounts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            distinct: sum.distinct.saturating_add(one.distinct),
+            requests: sum.requests.saturating_add(one.requests),
+            seen_once: sum.seen_once.saturating_add(one.seen_once),
+        })
+    }
+}
+
 /// As it stands in a file: a shape and its count, since keys that are numbers do not read back there.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -218,12 +259,21 @@ impl Shapes {
 
     /// Share of the traffic whose shape was not seen yet, as estimated ([`unseen_mass`]).
     pub fn unseen(&self) -> f64 {
-        unseen_mass(self.seen_once(), self.requests())
+        self.counts().unseen()
     }
 
     /// Its upper bound ([`unseen_mass_upper`]).
     pub fn unseen_upper(&self, alpha: f64) -> f64 {
-        unseen_mass_upper(self.seen_once(), self.requests(), alpha)
+        self.counts().unseen_upper(alpha)
+    }
+
+    /// How many there are and how often they were seen, to be added up over endpoints.
+    pub fn counts(&self) -> ShapeCounts {
+        ShapeCounts {
+            distinct: self.distinct(),
+            requests: self.requests(),
+            seen_once: self.seen_once(),
+        }
     }
 
     fn merge(&mut self, other: &Self) {

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::e_value;
+
 /// Whether a criterion holds. The five answers are never folded together, and none of them is a
 /// default: what was not looked at has no result at all, and that blocks too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,7 +82,10 @@ pub struct CriterionResult {
     pub missing: Option<u64>,
     /// What the value is held against.
     pub limit: Option<f64>,
-    /// Natural logarithm of the e-value, where the criterion is a sequential test.
+    /// The e-value, where the criterion is a sequential test; one beyond the largest number is that.
+    #[serde(default)]
+    pub e_value: Option<f64>,
+    /// Its natural logarithm, from -1,000 to 1,000.
     pub ln_e: Option<f64>,
     /// The e-value's logarithm at which the test decides.
     pub ln_e_needed: Option<f64>,
@@ -108,6 +113,7 @@ impl CriterionResult {
             n: None,
             missing: None,
             limit: None,
+            e_value: None,
             ln_e: None,
             ln_e_needed: None,
             source: String::new(),
@@ -165,6 +171,7 @@ impl CriterionResult {
     /// Adds the sequential test.
     #[must_use]
     pub fn e_value(mut self, ln_e: f64, needed: f64) -> Self {
+        self.e_value = Some(e_value(ln_e));
         // JSON has no infinity; e^±1000 is one for every purpose here.
         self.ln_e = Some(ln_e.clamp(-1_000.0, 1_000.0));
         self.ln_e_needed = Some(needed);

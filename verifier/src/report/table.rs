@@ -27,6 +27,26 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Leaves out those of the named columns in which every cell is `0`, `-` or empty.
+    pub fn leave_out_idle(&mut self, names: &[&str]) {
+        let idle = |cell: &String| matches!(cell.as_str(), "" | "0" | "-");
+        for column in (0..self.header.len()).rev() {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+            if names.contains(&self.header[column].as_str()) && cells.all(idle) {
+                self.header.remove(column);
+                self.limits.remove(column);
+                for row in self.rows.iter_mut().filter(|row| row.len() > column) {
+                    row.remove(column);
+                }
+            }
+        }
+    }
+
     /// The lines, heading first.
     pub fn lines(&self) -> Vec<String> {
         let widths: Vec<usize> = (0..self.header.len())
@@ -55,6 +75,9 @@ impl Table {
 }
 
 fn one_line(text: &str) -> String {
+    if !text.contains('\n') {
+        return text.to_owned();
+    }
     let lines: Vec<&str> = text.split('\n').map(str::trim).collect();
     lines.join(" ")
 }
@@ -141,6 +164,19 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_without_anything_is_left_out_where_it_may_be() {
+        let mut table = Table::new(&[("name", 10), ("lost", 4), ("noise", 5), ("n", 3)]);
+        for (name, noise) in [("a", "0"), ("b", "2")] {
+            table.push([name, "0", noise, "0"].map(str::to_owned).to_vec());
+        }
+        table.leave_out_idle(&["lost", "noise"]);
+        assert_eq!(
+            table.lines(),
+            ["name  noise  n", "a     0      0", "b     2      0"]
+        );
+    }
 
     #[test]
     fn wide_characters_keep_columns_aligned() {

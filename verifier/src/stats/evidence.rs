@@ -7,6 +7,16 @@ pub fn ln_threshold(alpha: f64) -> f64 {
     -alpha.ln()
 }
 
+/// The e-value itself, from its logarithm; at most the largest finite number, since JSON knows no other.
+///
+/// ```
+/// # use verifier::stats::e_value;
+/// assert_eq!([f64::NEG_INFINITY, 0.0, 1_000.0].map(e_value), [0.0, 1.0, f64::MAX]);
+/// ```
+pub fn e_value(ln_e: f64) -> f64 {
+    ln_e.exp().min(f64::MAX)
+}
+
 /// Whether evidence suffices: `E >= 1/alpha`. May be asked after every comparison.
 pub fn decided(ln_e: f64, alpha: f64) -> bool {
     // 1e-12: an E of exactly 1/alpha counts, whatever the last digit of its logarithm.

@@ -25,8 +25,8 @@ mod special;
 mod tests;
 
 pub use evidence::{
-    comparisons_needed, decided, ln_e_certify, ln_e_low, ln_e_paired, ln_e_split, ln_e_two_sided,
-    ln_e_up, ln_threshold, zero_failures_needed,
+    comparisons_needed, decided, e_value, ln_e_certify, ln_e_low, ln_e_paired, ln_e_split,
+    ln_e_two_sided, ln_e_up, ln_threshold, zero_failures_needed,
 };
 pub use interval::{
     Interval, binomial_interval, clopper_pearson, clopper_pearson_lower, clopper_pearson_upper,

@@ -59,6 +59,11 @@ impl Is {
         }
     }
 
+    /// Whether it asks only whether something is there.
+    pub(super) const fn is_presence(&self) -> bool {
+        matches!(self, Self::Present | Self::Absent)
+    }
+
     const fn place(&self) -> u8 {
         match self {
             Self::Present => 0,

@@ -86,46 +86,61 @@ const SORTS: &[&str] = &["", "sort=name,asc", "sort=price,desc"];
 fn what_separates_the_requests_is_named_in_its_simplest_form() {
     type Shows = fn(&Row) -> bool;
     let wide: &[&[&str]] = &[PAGES, ROLES, SORTS, &["size=10", "size=20"]];
-    let cases: [(&[&[&str]], Shows, &str); 14] = [
+    let cases: [(&[&[&str]], Shows, &str); 17] = [
         (
             wide,
             |row| above(row, "query:page", 0.0) && is(row, "role", "ADMIN"),
-            "only when `page` > 0 and role is ADMIN (72 of 72; 0 of 198 others)",
+            "only when `page` > 0 and role is ADMIN (72 of 72; 0 of 198 others looked at)",
         ),
         (
             wide,
             |row| above(row, "query:page", 1.0),
-            "only when `page` > 1 (162 of 162; 0 of 108 others)",
+            "only when `page` > 1 (162 of 162; 0 of 108 others looked at)",
         ),
         (
             wide,
             |row| !above(row, "query:page", 0.0),
-            "only when `page` is 0 (54 of 54; 0 of 216 others)",
+            "only when `page` is 0 (54 of 54; 0 of 216 others looked at)",
         ),
         (
             wide,
             |row| row.contains_key("query:sort"),
-            "only when with `sort` (180 of 180; 0 of 90 others)",
+            "only with `sort` (180 of 180; 0 of 90 others looked at)",
         ),
         (
             wide,
             |row| !row.contains_key("query:sort"),
-            "only when without `sort` (90 of 90; 0 of 180 others)",
+            "only without `sort` (90 of 90; 0 of 180 others looked at)",
+        ),
+        (
+            wide,
+            |row| row.contains_key("query:sort") && is(row, "role", "ADMIN"),
+            "only with `sort` when role is ADMIN (60 of 60; 0 of 210 others looked at)",
+        ),
+        (
+            &[SORTS, &["", "filter=a"], ROLES],
+            |row| !row.contains_key("query:sort") && row.contains_key("query:filter"),
+            "only with `filter` and without `sort` (9 of 9; 0 of 45 others looked at)",
+        ),
+        (
+            &[SORTS, &["", "filter=a"], ROLES],
+            |row| row.contains_key("query:sort") || !row.contains_key("query:filter"),
+            "except with `filter` and without `sort` (0 of 45; 9 of 9 others looked at)",
         ),
         (
             wide,
             |row| is(row, "query:sort", "name,asc") && !is(row, "role", "USER"),
-            "only when `sort` is name,asc and role is ADMIN or PARTNER (60 of 60; 0 of 210 others)",
+            "only when `sort` is name,asc and role is ADMIN or PARTNER (60 of 60; 0 of 210 others looked at)",
         ),
         (
             &[PAGES, ROLES, SORTS],
             |row| !(is(row, "role", "USER") && is(row, "query:page", "0")),
-            "except when `page` is 0 and role is USER (0 of 126; 9 of 9 others)",
+            "except when `page` is 0 and role is USER (0 of 126; 9 of 9 others looked at)",
         ),
         (
             &[&["", "role=ADMIN", "role=USER"], PAGES],
             |row| row.contains_key("role"),
-            "only when with credentials (30 of 30; 0 of 15 others)",
+            "only with credentials (30 of 30; 0 of 15 others looked at)",
         ),
         (
             &[
@@ -138,7 +153,7 @@ fn what_separates_the_requests_is_named_in_its_simplest_form() {
                 &["body:/beds=1", "body:/beds=2", ""],
             ],
             |row| is(row, "body:/price", "<null>"),
-            "only when `/price` of the body is null (9 of 9; 0 of 27 others)",
+            "only when `/price` of the body is null (9 of 9; 0 of 27 others looked at)",
         ),
         (
             &[
@@ -146,7 +161,7 @@ fn what_separates_the_requests_is_named_in_its_simplest_form() {
                 &["body:/beds=1", "body:/beds=2", ""],
             ],
             |row| is(row, "body:/price", "<text>"),
-            "only when `/price` of the body is of type text (9 of 9; 0 of 18 others)",
+            "only when `/price` of the body is of type text (9 of 9; 0 of 18 others looked at)",
         ),
         (
             &[
@@ -160,7 +175,7 @@ fn what_separates_the_requests_is_named_in_its_simplest_form() {
                 PAGES,
             ],
             |row| is(row, "path:room_id", "17"),
-            "only when `{room_id}` is 17 (45 of 45; 0 of 135 others)",
+            "only when `{room_id}` is 17 (45 of 45; 0 of 135 others looked at)",
         ),
         // Shown by chance alone: nothing that can be asked tells one from another.
         (wide, |row| place(row.clone()).0.is_multiple_of(3), ""),
@@ -192,8 +207,16 @@ fn too_few_requests_and_unclean_ones_name_nothing() {
         (4, 1_000, ""),
         (1_000, 4, ""),
         (5, 5, ""),
-        (8, 8, "only when `page` is 1 (8 of 8; 0 of 8 others)"),
-        (12, 340, "only when `page` is 1 (12 of 12; 0 of 340 others)"),
+        (
+            8,
+            8,
+            "only when `page` is 1 (8 of 8; 0 of 8 others looked at)",
+        ),
+        (
+            12,
+            340,
+            "only when `page` is 1 (12 of 12; 0 of 340 others looked at)",
+        ),
     ] {
         assert_eq!(times(shown, others), expected, "{shown} {others}");
     }
@@ -232,7 +255,7 @@ fn a_status_is_a_condition_of_a_field_and_of_nothing_in_a_body() {
     let fails = |row: &Row| !is(row, "status", "200");
     assert_eq!(
         told("header:cache-control", &requests, fails),
-        "only when legacy's status is 4xx (30 of 30; 0 of 15 others)"
+        "only when legacy's status is 4xx (30 of 30; 0 of 15 others looked at)"
     );
     // Requests of another status may not have the place at all.
     assert_eq!(
@@ -263,7 +286,7 @@ fn endpoints_of_one_cause_are_held_together() {
         of.iter().map(|&at| (&pairs[at].1, &pairs[at].0)).collect()
     };
     let text = |of: &[usize]| condition(&members(of)).map(|found| found.to_string());
-    let page = "only when `page` > 0 (24 of 24; 0 of 6 others)";
+    let page = "only when `page` > 0 (24 of 24; 0 of 6 others looked at)";
     assert_eq!(text(&[0]).as_deref(), Some(page));
     assert_eq!(text(&[1]), None);
     assert_eq!(text(&[0, 1]), None, "the other endpoint always shows it");

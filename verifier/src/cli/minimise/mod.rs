@@ -24,6 +24,7 @@ use crate::golden::request::RunId;
 use crate::golden::run::{RunConfig, Runner};
 use crate::ids::IdMap;
 use crate::report::live::curl::is_of_the_request;
+use crate::report::live::statuses_text;
 use crate::rules::Rules;
 use crate::verdict::Kind;
 use ask::{Services, Stop};
@@ -333,6 +334,9 @@ fn id_map(evidence: &Evidence) -> IdMap {
     map
 }
 
+/// Requests in a row to which legacy may give no answer before it is left in peace.
+const UNANSWERED: u32 = 2;
+
 /// Looks first whether the difference is there every time, and whether legacy differs from itself so.
 async fn reduced(
     services: &mut Services<'_>,
@@ -349,11 +353,20 @@ async fn reduced(
     if reads && services.legacy_differs_from_itself(request).await? {
         return Err(Stop::Noise);
     }
+    let (mut ended, mut unanswered) = (None, 0);
     let found = minimise(request, async |request: &StoredRequest| {
         match services.shows(request).await {
-            Ok(shown) => Some(shown),
+            Ok(shown) => {
+                unanswered = 0;
+                Some(shown)
+            }
+            // A request without its parts may be one that legacy breaks over.
+            Err(Stop::NoAnswer(_)) if unanswered < UNANSWERED => {
+                unanswered += 1;
+                Some(false)
+            }
             Err(stop) => {
-                services.stopped.get_or_insert(stop);
+                ended = Some(stop);
                 None
             }
         }
@@ -361,7 +374,9 @@ async fn reduced(
     .await;
     // What was found is told only once it was seen again.
     services.bound = services.bound.saturating_add(1);
-    if services.shows(&found.request).await? {
+    let again = services.shows(&found.request).await?;
+    services.stopped = ended;
+    if again {
         Ok(found)
     } else {
         Err(Stop::ComesAndGoes)
@@ -375,6 +390,9 @@ fn title(id: &str, group: &Group) -> String {
     let relation = relation.map_or_else(String::new, |relation| format!(": {}", relation.text));
     format!(
         "[{id}] {} {} {}{relation}, status {}",
-        key.endpoint, key.place, key.kind, key.statuses
+        key.endpoint,
+        key.place,
+        key.kind,
+        statuses_text(key.statuses)
     )
 }

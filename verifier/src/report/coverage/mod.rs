@@ -72,7 +72,10 @@ impl CoverageReport {
             .filter(|(_, count)| *count > 0)
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect();
-        if open.is_empty() {
+        if open.is_empty() && !self.coverage.with_catalogue {
+            // Nothing was held against anything.
+            format!("SEEN  {counts}")
+        } else if open.is_empty() {
             format!("COVERED  {counts}")
         } else {
             format!("GAPS  {}; {counts}", open.join(", "))
@@ -114,6 +117,9 @@ const COLUMNS: [&str; 10] = [
     "parameters",
     "body fields",
 ];
+
+/// Where the names of parameters begin among them.
+const NAMES_AT: usize = 8;
 
 fn row(endpoint: &EndpointCoverage) -> Vec<String> {
     let golden = endpoint.cases.iter().filter(|case| case.golden).count();

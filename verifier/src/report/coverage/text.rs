@@ -5,8 +5,8 @@ use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{COLUMNS, CoverageReport, GAP_COLUMNS, WAY_COLUMNS, gap_row, row, title, way_rows};
-use crate::coverage::{Gap, GapKind};
+use super::{COLUMNS, CoverageReport, GAP_COLUMNS, NAMES_AT, WAY_COLUMNS, gap_row, row, title};
+use crate::coverage::{Gap, GapKind, TAKES};
 use crate::report::Exit;
 use crate::report::live::text::lines;
 use crate::report::table::{Table, printable};
@@ -17,13 +17,24 @@ const SHOWN: usize = 60;
 /// Writes `report`, in colours that [`crate::cli::terminal`] takes away where they are not wanted.
 pub fn write(report: &CoverageReport, out: &mut dyn io::Write) -> io::Result<()> {
     let bold = Style::new().bold();
-    let widths = [48, 12, 12, 6, 6, 16, 60, 60, 90, 90];
-    let mut table = table(&COLUMNS, &widths);
+    // Names of parameters have a table of their own: with all of them no terminal is wide enough.
+    let (columns, names) = COLUMNS.split_at(NAMES_AT);
+    let mut endpoints = table(columns, &[48, 12, 12, 6, 6, 16, 60, 60]);
+    let mut named = table(&[&COLUMNS[..1], names].concat(), &[48, 200, 400]);
     for endpoint in &report.coverage.endpoints {
-        table.push(row(endpoint));
+        let mut cells = row(endpoint);
+        let names = cells.split_off(NAMES_AT);
+        if names.iter().any(|all| !all.is_empty()) {
+            named.push([cells[..1].to_vec(), names].concat());
+        }
+        endpoints.push(cells);
     }
     writeln!(out, "{}", "Endpoints".style(bold))?;
-    lines(&table, out)?;
+    lines(&endpoints, out)?;
+    if !named.is_empty() {
+        writeln!(out, "{}", "Parameters and body fields".style(bold))?;
+        lines(&named, out)?;
+    }
     if report.coverage.with_catalogue {
         writeln!(
             out,
@@ -66,21 +77,26 @@ fn gaps(
     };
     let title = format!("{} ({}{accepted})", title(kind), all.len());
     writeln!(out, "{}", title.style(Style::new().bold()))?;
-    let mut table = if kind == GapKind::UnverifiedWrite {
-        table(&WAY_COLUMNS, &[48, 15, 12, 10, 110])
+    let writes = kind == GapKind::UnverifiedWrite;
+    let mut table = if writes {
+        table(&WAY_COLUMNS[..3], &[48, 16, 80])
     } else {
         table(&GAP_COLUMNS, &[48, 10, 60, 10, 70])
     };
     for gap in all.iter().take(SHOWN) {
-        if kind == GapKind::UnverifiedWrite {
-            for row in way_rows(gap) {
-                table.push(row);
-            }
-        } else {
-            table.push(gap_row(gap));
-        }
+        table.push(if writes { ways_row(gap) } else { gap_row(gap) });
     }
     lines(&table, out)?;
+    if writes {
+        let could = |by: &str| {
+            all.iter()
+                .any(|gap| gap.could_be.iter().any(|way| way.by == by))
+        };
+        for (by, needs) in TAKES.iter().filter(|(by, _)| could(by)) {
+            writeln!(out, "  {by:8}  {needs}")?;
+        }
+        writeln!(out)?;
+    }
     if all.len() > SHOWN {
         writeln!(
             out,
@@ -89,6 +105,24 @@ fn gaps(
         )?;
     }
     Ok(())
+}
+
+/// The ways of one gap in one cell, each with how many of the requests it covers.
+fn ways_row(gap: &Gap) -> Vec<String> {
+    let ways: Vec<String> = gap
+        .could_be
+        .iter()
+        .map(|way| match way.requests {
+            Some(requests) => format!("{} {requests}", way.by),
+            None => way.by.to_owned(),
+        })
+        .collect();
+    let told = if ways.is_empty() {
+        "-".to_owned()
+    } else {
+        ways.join(", ")
+    };
+    vec![gap.endpoint.clone(), gap.requests.to_string(), told]
 }
 
 fn table(columns: &[&'static str], widths: &[usize]) -> Table {

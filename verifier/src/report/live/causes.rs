@@ -1,12 +1,12 @@
 #![deny(clippy::disallowed_methods)]
 //! The causes behind the groups, as a report shows them: what to repair first.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Value, json};
 
-use super::text::lines;
 use super::{LiveReport, Side, curl};
 use crate::causes::conditions::{Condition, Members, condition};
 use crate::causes::{Cause, causes};
@@ -70,11 +70,8 @@ const COLUMNS: [&str; 8] = [
     "group to adopt",
 ];
 
-/// Where the condition stands among them.
-const WHEN: usize = 3;
-
-fn row(report: &LiveReport, at: usize, cause: &Cause) -> Vec<String> {
-    vec![
+fn row(report: &LiveReport, at: usize, cause: &Cause) -> [String; COLUMNS.len()] {
+    [
         (at + 1).to_string(),
         cause.signature.what(),
         cause.signature.place.clone(),
@@ -93,43 +90,77 @@ pub(super) fn grid(report: &LiveReport) -> Grid {
     Grid {
         title: "Causes",
         columns: COLUMNS.to_vec(),
-        rows: rows.map(|(at, cause)| row(report, at, cause)).collect(),
+        rows: rows
+            .map(|(at, cause)| row(report, at, cause).to_vec())
+            .collect(),
         folded: false,
     }
 }
 
+/// In words: `type change at /total`, `header expires`.
+fn what_and_where(what: &str, place: &str) -> String {
+    match (what, place.strip_prefix("header:")) {
+        ("header", Some(name)) => format!("header {name}"),
+        (_, Some(name)) => format!("{what}, header {name}"),
+        _ if place == "status" => what.to_owned(),
+        _ if place == "*" => format!("{what}, at several places"),
+        _ => format!("{what} at {place}"),
+    }
+}
+
+/// The groups whose examples stand for the causes of the table, in their order.
+pub(super) fn examples<'r>(report: &'r LiveReport, all: &[Cause]) -> Vec<(&'r str, &'r Group)> {
+    let shown = all.iter().take(SHOWN);
+    let ids = shown.filter_map(|cause| example(report, cause).map(|(id, _)| id));
+    ids.filter_map(|id| Some((id, report.evidence.ledger.groups.get(id)?)))
+        .collect()
+}
+
+/// Which cause each group belongs to, by its rank.
+pub(super) fn ranks(all: &[Cause]) -> BTreeMap<&str, usize> {
+    let ranked = all.iter().enumerate();
+    ranked
+        .flat_map(|(at, cause)| cause.groups.iter().map(move |id| (id.as_str(), at + 1)))
+        .collect()
+}
+
 /// Writes the section of a text report; nothing where nothing differs.
-pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let all = causes(&report.groups());
+pub(super) fn write(report: &LiveReport, all: &[Cause], out: &mut dyn io::Write) -> io::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
     let bold = Style::new().bold();
     writeln!(out, "{}", "Causes".style(bold))?;
-    // A condition is too long for a column of a terminal.
-    let widths = [4, 60, 50, 0, 9, 10, 12, 16];
-    let (columns, mut conditions) = (COLUMNS.iter().zip(widths), Vec::new());
-    let columns: Vec<(&str, usize)> = columns
-        .filter(|(_, width)| *width > 0)
-        .map(|(name, width)| (name.trim_start_matches('#'), width))
-        .collect();
-    let mut table = Table::new(&columns);
+    // What and where come last, since they may be long; a condition stands beneath.
+    let mut table = Table::new(&[
+        ("rank", 4),
+        ("endpoints", 9),
+        ("made equal", 10),
+        ("exchanges", 12),
+        ("group to adopt", 16),
+        ("what and where", 200),
+    ]);
+    let mut conditions = Vec::new();
     for (at, cause) in all.iter().take(SHOWN).enumerate() {
-        let mut cells = row(report, at, cause);
-        let when = cells.remove(WHEN);
-        if !when.is_empty() {
-            conditions.push(format!("  {}: {}", at + 1, printable(&when)));
-        }
-        table.push(cells);
+        let cells = row(report, at, cause);
+        let [rank, what, place, when, endpoints, equal, exchanges, group] = cells;
+        let text = what_and_where(&what, &place);
+        table.push(vec![rank, endpoints, equal, exchanges, group, text]);
+        conditions.push(when);
     }
-    lines(&table, out)?;
-    if !conditions.is_empty() {
-        writeln!(out, "  Conditions, by rank")?;
-        for line in conditions {
-            writeln!(out, "  {line}")?;
+    let told = table.lines();
+    let beneath = told
+        .first()
+        .and_then(|heading| heading.find("what and where"))
+        .unwrap_or_default();
+    for (at, line) in told.iter().enumerate() {
+        writeln!(out, "  {line}")?;
+        let when = at.checked_sub(1).and_then(|at| conditions.get(at));
+        if let Some(when) = when.filter(|when| !when.is_empty()) {
+            writeln!(out, "  {:beneath$}{}", "", printable(when))?;
         }
-        writeln!(out)?;
     }
+    writeln!(out)?;
     if all.len() > SHOWN {
         writeln!(
             out,
@@ -137,12 +168,9 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
             all.len() - SHOWN
         )?;
     }
-    // The first cause is the next thing to do: its example stands at once beneath.
+    // The first cause is the next thing to do.
     let first = all.first().and_then(|cause| example(report, cause));
-    if let Some((id, sample)) = first {
-        for side in [Side::Legacy, Side::Core] {
-            writeln!(out, "  {}", printable(&curl(report, sample, side)))?;
-        }
+    if let Some((id, _)) = first {
         let file = report.path.display().to_string();
         let file = printable(&file);
         writeln!(out, "  verifier adopt --evidence {file} --group {id}")?;

@@ -10,6 +10,7 @@ use super::{LiveReport, Side, causes, curl};
 use crate::evidence::noise::Decision;
 use crate::evidence::record::{Group, Histogram, LATENCY_EDGES_US};
 use crate::report::json::SCHEMA;
+use crate::stats::e_value;
 
 /// Writes `report`, indented, with a final line break.
 pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -25,6 +26,10 @@ fn value(report: &LiveReport) -> Value {
         .map(|(id, group)| finding(report, id, group))
         .collect();
     let all = report.latency();
+    let mut confidence = report.pool().value(&report.confidence);
+    report
+        .shapes()
+        .write_into(&mut confidence, report.confidence.alpha);
     json!({
         "schema": SCHEMA,
         "command": "report",
@@ -49,7 +54,7 @@ fn value(report: &LiveReport) -> Value {
             "exchanges_beyond_groups": report.evidence.ledger.beyond_groups(),
             "broken_records": report.evidence.broken_records,
         },
-        "confidence": report.whole().value(&report.confidence),
+        "confidence": confidence,
         "latency": all.assessment.value(&all.legacy, &all.core, &report.confidence),
         "latency_tolerances": report.tolerances(),
         "self_check": report.self_check_counts().value(),
@@ -147,7 +152,7 @@ fn pairing(report: &LiveReport, group: &Group) -> Vec<Value> {
                 "manner": cell.manner.text(),
                 "decision": judged.map(|judged| judged.decision),
                 "cause": judged.map(|judged| judged.cause),
-                "e_value": judged.map(|judged| judged.ln_e.exp().min(f64::MAX)),
+                "e_value": judged.map(|judged| e_value(judged.ln_e)),
                 "paired": judged.map(|judged| judged.paired),
                 "core_only": cell.core_only,
                 "twin_only": cell.twin_only,

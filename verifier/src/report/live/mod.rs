@@ -17,14 +17,16 @@ use std::time::Duration;
 
 use super::Exit;
 use crate::confidence::{
-    Assessment, ConfidenceConfig, LatencyAssessment, Standing, Whole, assess, latency_together,
+    Assessment, ConfidenceConfig, LatencyAssessment, Pool, Standing, Whole, assess,
+    latency_together,
 };
 use crate::coverage::replay_adds;
 use crate::evidence::noise::{Cell, Decision, Decisions};
 use crate::evidence::pace::Paces;
 use crate::evidence::record::{
-    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Run, Sample,
+    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Run, Sample, StatusPair,
 };
+use crate::evidence::usage::ShapeCounts;
 use crate::self_check::{SelfCheckConfig, SelfCheckCounts};
 use crate::severity::Severity;
 
@@ -204,6 +206,24 @@ impl LiveReport {
         let endpoints = self.endpoints();
         let standings = endpoints.iter().map(|line| line.assessment.standing);
         standings.collect()
+    }
+
+    /// The same with the counts of all poured together.
+    pub fn pool(&self) -> Pool {
+        let assessments: Vec<Assessment> = self
+            .endpoints()
+            .iter()
+            .map(|line| line.assessment)
+            .collect();
+        Pool::of(&assessments, self.span(), &self.confidence)
+    }
+
+    /// The request shapes of all endpoints.
+    pub fn shapes(&self) -> ShapeCounts {
+        let records = self.evidence.ledger.endpoints.values();
+        records
+            .map(|record| record.tally.uses.shapes.counts())
+            .sum()
     }
 
     /// How fast both sides are, all endpoints that were asked taken together.
@@ -495,6 +515,27 @@ fn skipped(tally: &EndpointTally) -> u64 {
         .iter()
         .filter(|(reason, _)| SKIPPED.contains(&reason.as_str()));
     counts.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+/// Comparisons without a mismatch until it is proven, and how long they take at the present rate: `3437 (21 h)`.
+fn needed_text(seen: &Assessment, wait: Option<Duration>) -> String {
+    match (seen.needed, wait) {
+        // What fails is repaired, not waited for.
+        _ if seen.standing == Standing::Failing => "-".to_owned(),
+        (None, _) => "-".to_owned(),
+        (Some(0), _) => "0".to_owned(),
+        (Some(needed), None) => needed.to_string(),
+        (Some(needed), Some(wait)) => format!("{needed} ({})", wait_text(wait)),
+    }
+}
+
+/// Both sides' statuses: `200`, or `200, core 400`.
+pub fn statuses_text(pair: StatusPair) -> String {
+    match pair.candidate {
+        Some(core) if core == pair.reference => core.to_string(),
+        Some(core) => format!("{}, core {core}", pair.reference),
+        None => format!("{}, core none", pair.reference),
+    }
 }
 
 /// A time to wait, for a reader: one unit, rounded up.

@@ -3,8 +3,10 @@
 //! failed check.
 
 use super::latency::{paces_text, unseen_text};
-use super::{EndpointLine, LiveReport, Side, causes, curl, moment, run_line, wait_text};
-use crate::confidence::{Assessment, QuantileBounds, Standing};
+use super::{
+    EndpointLine, LiveReport, Side, causes, curl, moment, needed_text, run_line, statuses_text,
+};
+use crate::confidence::{QuantileBounds, Standing};
 use crate::evidence::record::Group;
 use crate::report::sheet::{Change, Check, Grid, Item, Outcome, Sheet};
 
@@ -62,7 +64,7 @@ fn endpoints(report: &LiveReport) -> Grid {
         vec![
             line.name.to_owned(),
             seen.standing.text().to_owned(),
-            needed(report, seen),
+            needed_text(seen, seen.wait(report.span())),
             tally.sent.to_string(),
             tally.compared().to_string(),
             line.noise.to_string(),
@@ -75,7 +77,7 @@ fn endpoints(report: &LiveReport) -> Grid {
             p99(&tally.reference_latency),
             p99(&tally.candidate_latency),
             tally.uses.shapes.distinct().to_string(),
-            unseen_text(&tally.uses.shapes, report.confidence.alpha),
+            unseen_text(&tally.uses.shapes.counts(), report.confidence.alpha),
             line.replay_adds().unwrap_or_default(),
         ]
     });
@@ -105,18 +107,6 @@ fn endpoints(report: &LiveReport) -> Grid {
     }
 }
 
-/// Comparisons without a mismatch until it is proven, and how long they take at the present rate.
-fn needed(report: &LiveReport, seen: &Assessment) -> String {
-    match (seen.needed, seen.wait(report.span())) {
-        // What fails is repaired, not waited for.
-        _ if seen.standing == Standing::Failing => "-".to_owned(),
-        (None, _) => "-".to_owned(),
-        (Some(0), _) => "0".to_owned(),
-        (Some(needed), None) => needed.to_string(),
-        (Some(needed), Some(wait)) => format!("{needed} ({})", wait_text(wait)),
-    }
-}
-
 fn item(report: &LiveReport, id: &str, group: &Group) -> Item {
     let key = &group.key;
     let mut item = Item {
@@ -125,7 +115,7 @@ fn item(report: &LiveReport, id: &str, group: &Group) -> Item {
         severity: Some(key.severity),
         facts: vec![format!(
             "group {id}, status {}, {} to {}",
-            key.statuses,
+            statuses_text(key.statuses),
             moment(group.first_ms),
             moment(group.last_ms)
         )],
@@ -209,7 +199,7 @@ fn standing(report: &LiveReport, line: &EndpointLine<'_>) -> Outcome {
             let replay = line.replay_adds().map(|adds| format!("; {adds}"));
             Outcome::Skipped(format!(
                 "{told}: still needed {}{}",
-                needed(report, seen),
+                needed_text(seen, seen.wait(report.span())),
                 replay.unwrap_or_default()
             ))
         }
@@ -237,7 +227,7 @@ fn failed(report: &LiveReport, group: &Group) -> Outcome {
             "{} exchanges, {}, status {}{}",
             group.exchanges,
             key.severity,
-            key.statuses,
+            statuses_text(key.statuses),
             relation.map_or_else(String::new, |relation| format!(", {}", relation.text))
         ),
         text,

@@ -1,20 +1,23 @@
 #![deny(clippy::disallowed_methods)]
 //! The report a person reads in a terminal: endpoints, what differs, the verdict last.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use owo_colors::{OwoColorize as _, Style};
 
-use super::{LiveReport, Side, causes, curl, latency, moment, noise, run_line, wait_text};
-use crate::confidence::Standing;
+use super::{
+    LiveReport, Side, causes, curl, latency, moment, needed_text, noise, run_line, statuses_text,
+};
 use crate::evidence::record::{Group, StoredDifference};
 use crate::report::Exit;
 use crate::report::table::{Table, printable};
 use crate::self_check::SelfCheckCounts;
 use crate::severity::Severity;
+use crate::verdict::Kind;
 
-/// Groups shown with an example; the others are one line each. The JSON report has all.
-const DETAILED: usize = 20;
+/// Groups of one line each, after those that are the example of a cause; the JSON report has all.
+const LISTED: usize = 60;
 
 /// Writes `report`, in colours that [`crate::cli::terminal`] takes away where they are not wanted.
 pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
@@ -24,32 +27,45 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     }
     endpoints(report, out)?;
     latency::write(report, out)?;
-    causes::write(report, out)?;
     let groups = report.groups();
-    for (id, group) in groups.iter().take(DETAILED) {
-        detailed(report, id, group, out)?;
+    let all = crate::causes::causes(&groups);
+    causes::write(report, &all, out)?;
+    let ranks = causes::ranks(&all);
+    // Each cause with its example; the other groups tell no more than how often and where.
+    let examples = causes::examples(report, &all);
+    for (id, group) in &examples {
+        detailed(report, id, group, ranks.get(id).copied(), out)?;
     }
-    if groups.len() > DETAILED {
+    let others: Vec<_> = groups
+        .iter()
+        .filter(|(id, _)| !examples.iter().any(|(shown, _)| shown == id))
+        .collect();
+    if !others.is_empty() {
         writeln!(out, "{}", "More groups".style(bold))?;
         let mut table = Table::new(&[
             ("group", 16),
+            ("cause", 5),
             ("severity", 8),
             ("count", 10),
-            ("endpoint", 40),
-            ("place", 60),
             ("kind", 13),
+            ("endpoint", 40),
+            ("place", 200),
         ]);
-        for (id, group) in &groups[DETAILED..] {
+        for (id, group) in others.iter().take(LISTED) {
             table.push(vec![
                 (*id).to_owned(),
+                ranks.get(id).map_or_else(String::new, usize::to_string),
                 group.key.severity.to_string(),
                 group.exchanges.to_string(),
+                group.key.kind.to_string(),
                 group.key.endpoint.clone(),
                 group.key.place.clone(),
-                group.key.kind.to_string(),
             ]);
         }
         lines(&table, out)?;
+    }
+    if let Some(more) = others.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more groups, see the JSON report\n")?;
     }
     noise::write(report, out)?;
     for text in report.gaps().iter().chain(&report.warnings()) {
@@ -82,67 +98,105 @@ pub(in crate::report) fn lines(table: &Table, out: &mut dyn io::Write) -> io::Re
     writeln!(out)
 }
 
+/// Columns that are left out where nobody would miss them.
+const IDLE: [&str; 5] = [
+    "noise",
+    "undecided",
+    "lost",
+    "a replay could add",
+    "self-check",
+];
+
+/// A line for each endpoint and one of all together, twice: what was compared and what it proves; what
+/// was seen and what was not.
 fn endpoints(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
-    let with_catalogue = !report.known.is_empty();
-    let mut columns = vec![
+    let mut proof = Table::new(&[
         ("endpoint", 48),
+        ("verdict", 8),
         ("sent", 12),
         ("compared", 12),
         ("noise", 12),
         ("undecided", 12),
         ("different", 12),
-        ("skipped", 12),
         ("lost", 12),
-        ("verdict", 8),
-        ("still needed", 14),
-        ("at this rate", 12),
+        ("rate", 14),
+        ("still needed", 24),
+    ]);
+    let mut seen = Table::new(&[
+        ("endpoint", 48),
         ("shapes", 8),
         ("unseen", 22),
         ("self-check", 18),
-        ("not compared", 80),
-    ];
-    if with_catalogue {
-        columns.insert(11, ("a replay could add", 44));
-    }
-    let mut table = Table::new(&columns);
+        ("a replay could add", 44),
+        ("not compared", 200),
+    ]);
+    let alpha = report.confidence.alpha;
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for line in report.endpoints() {
         let tally = &line.record.tally;
-        let seen = &line.assessment;
-        // What fails is repaired, not waited for.
-        let missing = seen.needed.filter(|_| seen.standing != Standing::Failing);
-        let needed = missing.map_or_else(|| "-".to_owned(), |needed| needed.to_string());
-        let wait = seen.wait(report.span());
-        let wait = wait.filter(|wait| missing.is_some() && !wait.is_zero());
-        let wait = wait.map_or_else(|| "-".to_owned(), wait_text);
-        let reasons: Vec<String> = tally
-            .not_compared
-            .iter()
-            .filter(|(_, count)| **count > 0)
-            .map(|(reason, count)| format!("{reason} {count}"))
-            .collect();
-        let mut row = vec![
+        let proved = &line.assessment;
+        let wait = proved.wait(report.span());
+        proof.push(vec![
             line.name.to_owned(),
+            proved.standing.text().to_owned(),
             tally.sent.to_string(),
             tally.compared().to_string(),
             line.noise.to_string(),
             line.undecided.to_string(),
             line.different.to_string(),
-            line.skipped.to_string(),
             line.lost.to_string(),
-            seen.standing.text().to_owned(),
-            needed,
-            wait,
-            tally.uses.shapes.distinct().to_string(),
-            latency::unseen_text(&tally.uses.shapes, report.confidence.alpha),
-            recall_text(&tally.self_check),
-            reasons.join(", "),
-        ];
-        if with_catalogue {
-            row.insert(11, line.replay_adds().unwrap_or_default());
+            latency::range_text(&proved.rate),
+            needed_text(proved, wait),
+        ]);
+        for (reason, count) in &tally.not_compared {
+            let sum = reasons.entry(reason).or_default();
+            *sum = sum.saturating_add(*count);
         }
-        table.push(row);
+        let these = tally.not_compared.iter();
+        seen.push(vec![
+            line.name.to_owned(),
+            tally.uses.shapes.distinct().to_string(),
+            latency::unseen_text(&tally.uses.shapes.counts(), alpha),
+            recall_text(&tally.self_check),
+            line.replay_adds().unwrap_or_default(),
+            reasons_text(these.map(|(reason, count)| (reason.as_str(), *count))),
+        ]);
     }
-    lines(&table, out)
+    let (totals, pool, shapes) = (report.totals(), report.pool(), report.shapes());
+    proof.push(vec![
+        "all".to_owned(),
+        pool.assessment.standing.text().to_owned(),
+        totals.sent.to_string(),
+        totals.compared.to_string(),
+        totals.noise.to_string(),
+        totals.undecided.to_string(),
+        totals.different.to_string(),
+        totals.lost.to_string(),
+        latency::range_text(&pool.assessment.rate),
+        needed_text(&pool.assessment, pool.wait),
+    ]);
+    seen.push(vec![
+        "all".to_owned(),
+        shapes.distinct.to_string(),
+        latency::unseen_text(&shapes, alpha),
+        recall_text(&report.self_check_counts()),
+        String::new(),
+        reasons_text(reasons.into_iter()),
+    ]);
+    for (title, table) in [("Endpoints", &mut proof), ("What was seen", &mut seen)] {
+        table.leave_out_idle(&IDLE);
+        writeln!(out, "{}", title.style(Style::new().bold()))?;
+        lines(table, out)?;
+    }
+    Ok(())
+}
+
+fn reasons_text<'r>(reasons: impl Iterator<Item = (&'r str, u64)>) -> String {
+    let told: Vec<String> = reasons
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    told.join(", ")
 }
 
 /// Faults found of those injected, and what that shows: `60 of 60 (≥95 %)`.
@@ -161,6 +215,7 @@ fn detailed(
     report: &LiveReport,
     id: &str,
     group: &Group,
+    cause: Option<usize>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     let key = &group.key;
@@ -171,13 +226,19 @@ fn detailed(
     };
     writeln!(
         out,
-        "{} {} × {}  {}  {} {}",
+        "{} {} × {}  {}  {}{}",
         format!("[{id}]").style(Style::new().bold()),
         group.exchanges,
         key.severity.style(style),
         printable(&key.endpoint),
-        printable(&key.place),
-        key.kind,
+        match key.kind {
+            Kind::Status => "status".to_owned(),
+            kind => match key.place.strip_prefix("header:") {
+                Some(name) => format!("header {}", printable(name)),
+                None => format!("{} {kind}", printable(&key.place)),
+            },
+        },
+        cause.map_or_else(String::new, |rank| format!("  (cause {rank})")),
     )?;
     if let Some(relation) = &key.relation {
         writeln!(out, "  {}", printable(&relation.text))?;
@@ -185,7 +246,7 @@ fn detailed(
     writeln!(
         out,
         "  status {}, first {}, last {}",
-        key.statuses,
+        statuses_text(key.statuses),
         moment(group.first_ms),
         moment(group.last_ms)
     )?;
