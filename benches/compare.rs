@@ -1,6 +1,7 @@
 //! What judging one pair of bodies costs, beside the usual way: `serde_json::Value` twice, then a tree
 //! diff. About 323 B, 4 KB and 100 KB; pairs: equal, one accepted timestamp in every row, keys in
-//! another order, one real change, a multiset in another order.
+//! another order, one real change, a multiset in another order. Beside them, what reading of ids costs where
+//! each side gives out its own: ids and times of every row differ.
 
 #![allow(missing_docs)] // criterion's macros make a function
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::Value;
 use verifier::exchange::{Answer, Exchange, Observation};
+use verifier::ids::{Answers, IdMap, Keys};
 use verifier::rules::{RuleSpec, Rules, TolerateSpec, TolerateWord};
 use verifier::verdict::judge;
 
@@ -173,5 +175,51 @@ fn compare(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compare);
+/// Core's page with its own ids and times.
+fn with_own_ids(page: &str, rows: usize) -> String {
+    let ids = (0..rows).fold(page.to_owned(), |page, at| {
+        let (old, new) = (format!("\"id\":{},\"number", at + 1), at + 7_001);
+        page.replacen(&old, &format!("\"id\":{new},\"number"), 1)
+    });
+    ids.replace("T09:00:", "T09:01:")
+}
+
+/// Reads both, pairs their ids, learns them and writes core's answer anew.
+fn read_ids(legacy: &[u8], core: &[u8], keys: &mut Keys, map: &mut IdMap) -> Vec<u8> {
+    let answers = Answers::read(legacy, core, keys);
+    for pair in answers.align("room", false) {
+        map.learn(&pair.kind, &pair.legacy, &pair.core, false);
+    }
+    let back = answers.to_legacy("room", map, |_| None);
+    back.expect("another text")
+}
+
+fn ids(criterion: &mut Criterion) {
+    for (name, rows) in [("323B", 1), ("4KB", 20), ("100KB", 500)] {
+        let mut group = criterion.benchmark_group(name);
+        group
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1));
+        let legacy = body(rows, None);
+        let core = with_own_ids(&legacy, rows);
+        group.throughput(Throughput::Bytes(legacy.len() as u64));
+        let (mut keys, mut map) = (Keys::default(), IdMap::default());
+        let back = read_ids(legacy.as_bytes(), core.as_bytes(), &mut keys, &mut map);
+        let back = String::from_utf8(back).expect("a text");
+        let (exchange, rules) = (exchange(&legacy, &back), rules(Pair::AcceptedTime));
+        assert!(judge(&exchange, &rules).is_match(), "only times differ");
+        group.bench_function(BenchmarkId::new("judge", "OwnIds"), |bencher| {
+            bencher.iter(|| judge(black_box(&exchange), black_box(&rules)));
+        });
+        group.bench_function(BenchmarkId::new("ids", "OwnIds"), |bencher| {
+            bencher.iter(|| {
+                let (legacy, core) = (black_box(legacy.as_bytes()), black_box(core.as_bytes()));
+                read_ids(legacy, core, &mut keys, &mut map)
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, compare, ids);
 criterion_main!(benches);

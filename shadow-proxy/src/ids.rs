@@ -6,7 +6,10 @@
 //! core is not ahead of what they saw; either at most for [`WAIT`]. No write overtakes another, however long
 //! that takes: what core then held would never be the same again.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod read;
+mod tokens;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,12 +24,12 @@ use verifier::evidence::record::IdPair;
 use verifier::evidence::store;
 use verifier::exchange::{Answer, Exchange};
 use verifier::ids::{
-    Aligned, Fit, IdMap, align, given_out, rewrite_body, rewrite_path, to_legacy, tokens,
-    type_of_path, type_of_template,
+    Answers, Fit, IdMap, Keys, rewrite_body, rewrite_path, type_of_path, type_of_template,
 };
-use verifier::severity::Severity;
-use verifier::verdict::{Difference, Kind, Location, Outcome, Verdict};
 
+use self::read::Conflict;
+pub(crate) use self::read::Read;
+use self::tokens::Tokens;
 use crate::config::without_user;
 use crate::counters::Reason;
 use crate::forward::Head;
@@ -38,56 +41,6 @@ const WAIT: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(2);
 /// Larger bodies are not unpacked to look for ids.
 const MAX_DECODED: usize = 4 << 20;
-/// Most tokens that are remembered; the oldest are forgotten.
-const MAX_TOKENS: usize = 10_000;
-
-/// Tokens that both sides gave out for one login. They stay in memory and are never shown.
-///
-/// A service that dates its tokens to the second gives the same one twice within it, and the other side's
-/// second may end in between: so one token can have several partners.
-#[derive(Default)]
-struct Tokens {
-    /// The newest partner of each.
-    to_core: HashMap<String, String>,
-    to_legacy: HashMap<String, Vec<String>>,
-    /// Every pair, the oldest first.
-    order: VecDeque<(String, String)>,
-}
-
-impl Tokens {
-    fn learn(&mut self, legacy: String, core: String) {
-        if legacy == core {
-            return;
-        }
-        let partners = self.to_legacy.entry(core.clone()).or_default();
-        if !partners.contains(&legacy) {
-            partners.push(legacy.clone());
-            self.order.push_back((legacy.clone(), core.clone()));
-        }
-        self.to_core.insert(legacy, core);
-        if self.order.len() > MAX_TOKENS
-            && let Some((legacy, core)) = self.order.pop_front()
-        {
-            if self.to_core.get(&legacy) == Some(&core) {
-                self.to_core.remove(&legacy);
-            }
-            if let Some(partners) = self.to_legacy.get_mut(&core) {
-                partners.retain(|partner| *partner != legacy);
-                if partners.is_empty() {
-                    self.to_legacy.remove(&core);
-                }
-            }
-        }
-    }
-
-    /// What a token of core is at legacy: of several partners the one that legacy's answer holds.
-    fn to_legacy(&self, core: &str, holds: impl Fn(&[u8]) -> bool) -> Option<&String> {
-        let partners = self.to_legacy.get(core)?;
-        let held = partners.iter().find(|partner| holds(partner.as_bytes()));
-        held.or(partners.last())
-    }
-}
-
 /// What pairs have taught so far.
 #[derive(Default)]
 struct Known {
@@ -105,6 +58,8 @@ pub(crate) struct Ids {
     turns: Mutex<Turns>,
     /// Path templates of the catalogue's endpoints, by name.
     templates: HashMap<String, String>,
+    /// The keys of answers so far: the comparing thread's.
+    keys: Mutex<Keys>,
 }
 
 #[derive(Default)]
@@ -118,7 +73,7 @@ impl fmt::Debug for Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.known.try_lock() {
             Ok(known) => {
-                let (map, tokens) = (known.map.counts(), known.tokens.order.len());
+                let (map, tokens) = (known.map.counts(), known.tokens.len());
                 write!(f, "Ids({map:?}, {tokens} tokens)")
             }
             Err(_in_use) => f.write_str("Ids"),
@@ -171,6 +126,7 @@ impl Ids {
                 .iter()
                 .map(|endpoint| (endpoint.id.clone(), endpoint.path.clone()))
                 .collect(),
+            keys: Mutex::default(),
         });
         (Some(ids), notice)
     }
@@ -287,19 +243,22 @@ impl Ids {
         let ours = unpacked(&legacy.headers, legacy.body.joined());
         let core = core.filter(|core| core.status.is_success());
         let theirs = core.map(|core| unpacked(&core.headers, core.body.joined()));
+        let mut keys = Keys::default();
+        let answers = Answers::read(&ours, theirs.as_deref().unwrap_or_default(), &mut keys);
         let Known { map, tokens: known } = &mut *self.known.lock().await;
         if made {
-            for (kind, id) in given_out(&ours, &kind) {
-                map.born(&kind, &id);
+            let (kind, ids) = answers.given_out(&kind);
+            for id in ids {
+                map.born(kind, &id);
             }
             if let Some((kind, id)) = location(&legacy.headers) {
                 map.born(&kind, &id);
             }
         }
-        let (Some(core), Some(theirs)) = (core, theirs) else {
+        let Some(core) = core else {
             return;
         };
-        for pair in align(&ours, &theirs, &kind, made) {
+        for pair in answers.align(&kind, made) {
             if pair.sure {
                 map.learn(&pair.kind, &pair.legacy, &pair.core, made);
             }
@@ -309,7 +268,7 @@ impl Ids {
         {
             map.learn(&kind, &ours, &theirs, made);
         }
-        for (ours, theirs) in tokens(&ours, &theirs) {
+        for (ours, theirs) in answers.tokens() {
             known.learn(ours, theirs);
         }
         for (name, ours) in cookies(&legacy.headers) {
@@ -339,11 +298,18 @@ impl Ids {
             return read;
         };
         let made = exchange.method == "POST" && good(ours) && good(theirs);
-        let aligned = align(&legacy, &core, &kind, made);
+        let keys = &mut *lock(&self.keys);
+        let answers = Answers::read(&legacy, &core, keys);
+        let aligned = answers.align(&kind, made);
         let Known { map, tokens } = &mut *self.known.blocking_lock();
         for pair in aligned {
             match map.fit(&pair.kind, &pair.legacy, &pair.core) {
-                Fit::Conflict { core, legacy } => read.conflicts.push((pair, core, legacy)),
+                Fit::Conflict { core, legacy } => read.conflicts.push(Conflict {
+                    pointer: answers.pointer(&pair),
+                    pair,
+                    core,
+                    legacy,
+                }),
                 Fit::New if !pair.sure => {}
                 Fit::New => {
                     map.learn(&pair.kind, &pair.legacy, &pair.core, made);
@@ -357,7 +323,7 @@ impl Ids {
         }
         let in_body = |token: &[u8]| holds(&legacy, token);
         let token = |text: &str| tokens.to_legacy(text, in_body).cloned();
-        if let Some(body) = to_legacy(&core, &kind, map, token) {
+        if let Some(body) = answers.to_legacy(&kind, map, token) {
             theirs.body = Bytes::from(body);
         }
         let in_cookies = |token: &[u8]| ours.header("set-cookie").any(|set| holds(set, token));
@@ -420,65 +386,8 @@ fn earlier(config: &Config) -> (IdMap, Option<String>) {
     (map, Some(told))
 }
 
-/// What two answers say of ids.
-#[derive(Debug, Default)]
-pub(crate) struct Read {
-    /// Core knows no such object, and that it has the same id there was only taken for granted: the request
-    /// was about something whose id at core is unknown.
-    pub(crate) assumed: bool,
-    /// Pairs that fit.
-    pub(crate) pairs: Vec<Aligned>,
-    /// Pairs that do not, with what legacy's id is at core and core's at legacy.
-    conflicts: Vec<(Aligned, Option<String>, Option<String>)>,
-}
-
-impl Read {
-    /// Adds a finding for each conflict, in place of the other value that it shows as.
-    pub(crate) fn judge(&self, verdict: &mut Verdict) {
-        for (pair, core, legacy) in &self.conflicts {
-            let at = Location::Pointer(pair.pointer.clone());
-            verdict
-                .findings
-                .retain(|finding| finding.location != at || finding.kind != Kind::ValueChange);
-            let mut detail = Vec::new();
-            if let Some(core) = core {
-                detail.push(format!(
-                    "legacy's {} {} is core's {core}",
-                    pair.kind, pair.legacy
-                ));
-            }
-            if let Some(legacy) = legacy {
-                detail.push(format!(
-                    "core's {} {} is legacy's {legacy}",
-                    pair.kind, pair.core
-                ));
-            }
-            verdict.findings.push(Difference {
-                group: grouped(&pair.pointer),
-                location: at,
-                kind: Kind::IdConflict,
-                reference: Some(pair.legacy.clone()),
-                candidate: Some(pair.core.clone()),
-                relation: None,
-                severity: Severity::Breaking,
-                rule: None,
-                detail: Some(detail.join(", ")),
-            });
-            verdict.outcome = Outcome::Mismatch;
-        }
-    }
-}
-
 fn holds(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len().max(1)).any(|some| some == part)
-}
-
-/// A pointer with `*` for every index.
-fn grouped(pointer: &str) -> String {
-    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
-    let steps = pointer.split('/');
-    let steps = steps.map(|step| if is_index(step) { "*" } else { step });
-    steps.collect::<Vec<_>>().join("/")
 }
 
 fn unpacked(headers: &HeaderMap, body: Bytes) -> Bytes {

@@ -14,35 +14,6 @@ fn ids() -> Arc<Ids> {
 }
 
 #[test]
-fn a_token_given_out_twice_within_a_second_keeps_all_its_partners() {
-    let mut tokens = Tokens::default();
-    let held = |body: &'static str| move |token: &[u8]| holds(body.as_bytes(), token);
-    // Legacy's second lasts, core's ends; then the other way round.
-    for (legacy, core) in [("L1", "C1"), ("L1", "C2"), ("L2", "C2"), ("L2", "C2")] {
-        tokens.learn(legacy.to_owned(), core.to_owned());
-    }
-    for (core, body, legacy) in [
-        ("C1", "{L1}", Some("L1")),
-        ("C2", "{L1}", Some("L1")),
-        ("C2", "{L2}", Some("L2")),
-        ("C2", "{}", Some("L2")),
-        ("C3", "{L1}", None),
-    ] {
-        let found = tokens.to_legacy(core, held(body)).map(String::as_str);
-        assert_eq!(found, legacy, "{core} {body}");
-    }
-    assert_eq!(tokens.to_core["L1"], "C2", "the newest is in use");
-    for number in 0..2 * MAX_TOKENS {
-        tokens.learn(format!("l{number}"), format!("c{number}"));
-    }
-    assert_eq!(tokens.order.len(), MAX_TOKENS);
-    assert_eq!(
-        (tokens.to_core.len(), tokens.to_legacy.len()),
-        (MAX_TOKENS, MAX_TOKENS)
-    );
-}
-
-#[test]
 fn no_write_overtakes_another_and_nobody_else_waits_for_ever() {
     let ids = ids();
     let (read, write) = (ids.turn(false), ids.turn(true));

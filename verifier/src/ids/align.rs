@@ -1,15 +1,14 @@
 #![deny(clippy::disallowed_methods)]
-//! Ids in two answers that belong together, and an answer with core's ids replaced by legacy's.
+//! Two answers, each read once: ids in them that belong together, tokens, and core's answer with legacy's ids.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use super::name::{below, id_key, ids_key};
-use super::{IdMap, is_id};
-use crate::json::{Document, JsonType, Node};
-use crate::relation::{FormatClass, format_class};
+use super::IdMap;
+use super::keys::{Keys, head};
+use super::reading::{Reading, id_of};
+use crate::json::{JsonType, Node};
+use crate::relation::is_jwt;
 
 /// Deeper or wider answers are not looked through to their end.
 const MAX_NODES: usize = 200_000;
@@ -23,8 +22,8 @@ pub struct Aligned {
     pub legacy: String,
     /// Core's id.
     pub core: String,
-    /// The place in legacy's answer, a JSON Pointer.
-    pub pointer: String,
+    /// The place in legacy's answer; [`Answers::pointer`] writes it out.
+    pub at: u32,
     /// Whether all around them says that both are the same object; else they only stand at one place.
     pub sure: bool,
     /// Whether legacy gave its id out while somebody looked. Two answers alone do not tell: it is set by who
@@ -32,88 +31,215 @@ pub struct Aligned {
     pub born: bool,
 }
 
-/// Two nodes that stand at the same place, in a type, and whether they are surely of one object.
-type At<'d> = (Node<'d>, Node<'d>, String, bool);
-
-/// Pairs the ids of two answers. `kind` is the type of what the endpoint answers; `made` tells that the
-/// request has just made the object on both sides, so that it surely is the same.
-pub fn align(legacy: &[u8], core: &[u8], kind: &str, made: bool) -> Vec<Aligned> {
-    let (Ok(a), Ok(b)) = (Document::parse(legacy), Document::parse(core)) else {
-        return Vec::new();
-    };
-    let mut aligned = Vec::new();
-    let says = (skeletons(a.root(), kind), skeletons(b.root(), kind));
-    let alike = |a: Node<'_>, b: Node<'_>| {
-        let ours = says.0.get(&a.index());
-        ours.is_some() && ours == says.1.get(&b.index())
-    };
-    let sure = made || alike(a.root(), b.root());
-    let mut todo: Vec<At<'_>> = vec![(a.root(), b.root(), kind.to_owned(), sure)];
-    let mut seen = 0;
-    while let Some((a_node, b_node, kind, sure)) = todo.pop() {
-        seen += 1;
-        if seen > MAX_NODES || a_node.kind() != b_node.kind() {
-            continue;
-        }
-        match a_node.kind() {
-            JsonType::Object => {
-                for (key, value) in a_node.members() {
-                    let key = key.as_str();
-                    let Some(other) = b_node.get(&key) else {
-                        continue;
-                    };
-                    if let Some(kind) = id_key(&key, &kind) {
-                        push(&mut aligned, &a, (value, other), kind, sure);
-                    } else if let Some(kind) = ids_key(&key) {
-                        lists(&mut aligned, &a, (value, other), &kind, sure);
-                    }
-                    if value.kind().is_container() {
-                        let inner = below(&key, &kind);
-                        // An object within says for itself whether it is the same.
-                        let sure = sure || alike(value, other);
-                        todo.push((value, other, inner, sure));
-                    }
-                }
-            }
-            JsonType::Array => rows(a_node, b_node, &kind, &says, &mut todo),
-            _ => {}
-        }
-    }
-    aligned
+/// Two answers to one request, as far as they are JSON.
+#[derive(Clone, Debug)]
+pub struct Answers<'t> {
+    keys: &'t Keys,
+    legacy: Option<Reading<'t>>,
+    core: Option<Reading<'t>>,
 }
 
-fn lists(
-    aligned: &mut Vec<Aligned>,
-    document: &Document<'_>,
-    (a, b): (Node<'_>, Node<'_>),
-    kind: &str,
-    sure: bool,
-) {
+/// Two nodes that stand at the same place, in a type, and whether they are surely of one object.
+type At<'d> = (Node<'d>, Node<'d>, &'d str, bool);
+
+impl<'t> Answers<'t> {
+    /// Reads both.
+    pub fn read(legacy: &'t [u8], core: &'t [u8], keys: &'t mut Keys) -> Self {
+        keys.bound();
+        let legacy = Reading::of(legacy, keys);
+        let core = Reading::of(core, keys);
+        Self { keys, legacy, core }
+    }
+
+    /// Pairs the ids of the two, in legacy's order within each list. `kind` is the type of what the endpoint
+    /// answers; `made` tells that the request has just made the object on both sides, so that it surely is the
+    /// same.
+    pub fn align(&self, kind: &str, made: bool) -> Vec<Aligned> {
+        let (Some(a), Some(b)) = (&self.legacy, &self.core) else {
+            return Vec::new();
+        };
+        let mut aligned = Vec::new();
+        let mut members = Members::of(self.keys);
+        let alike = |ours: Node<'_>, theirs: Node<'_>| {
+            let says = a.says(ours);
+            says.is_some() && theirs.kind() == ours.kind() && says == b.says(theirs)
+        };
+        let (a_root, b_root) = (a.document.root(), b.document.root());
+        let sure = made || (a_root.kind().is_container() && alike(a_root, b_root));
+        let mut todo: Vec<At<'_>> = vec![(a_root, b_root, kind, sure)];
+        let mut seen = 0;
+        while let Some((ours, theirs, kind, sure)) = todo.pop() {
+            seen += 1;
+            if seen > MAX_NODES || ours.kind() != theirs.kind() {
+                continue;
+            }
+            if ours.kind() == JsonType::Array {
+                rows((ours, a), (theirs, b), kind, &mut todo);
+                continue;
+            }
+            members.look_at(theirs, b);
+            for (key, value) in ours.members() {
+                let symbol = a.symbol(key);
+                let key = self.keys.key(symbol);
+                let is_container = value.kind().is_container();
+                if !is_container && !key.is_id() {
+                    continue;
+                }
+                let Some(other) = members.get(symbol).map(|index| b.document.node(index)) else {
+                    continue;
+                };
+                if let Some(kind) = key.id(kind) {
+                    if key.is_list() {
+                        lists(&mut aligned, (value, other), kind, sure);
+                    } else {
+                        push(&mut aligned, (value, other), kind, sure);
+                    }
+                }
+                if is_container {
+                    // An object within says for itself whether it is the same.
+                    let sure = sure || (other.kind().is_container() && alike(value, other));
+                    todo.push((value, other, key.below(kind), sure));
+                }
+            }
+        }
+        aligned
+    }
+
+    /// The place of two ids as a JSON Pointer.
+    pub fn pointer(&self, aligned: &Aligned) -> String {
+        let legacy = self.legacy.as_ref();
+        legacy.map_or_else(String::new, |a| a.document.pointers(aligned.at).0)
+    }
+
+    /// Core's answer as legacy would have written it: core's ids replaced by legacy's where the map knows
+    /// them, and tokens by `token`. `None` where nothing changes.
+    pub fn to_legacy(
+        &self,
+        kind: &str,
+        map: &IdMap,
+        token: impl Fn(&str) -> Option<String>,
+    ) -> Option<Vec<u8>> {
+        let core = self.core.as_ref()?;
+        let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
+        core.visit(self.keys, kind, |node, id| {
+            let id = id.and_then(|kind| id_of(node).map(|text| (kind, text)));
+            let new = match id {
+                Some((kind, text)) => map.to_legacy(kind, &text).map(str::to_owned),
+                None if node.kind() == JsonType::String => token(&node.as_str()),
+                None => None,
+            };
+            if let Some(new) = new {
+                cuts.push((range(node), written(node, &new)));
+            }
+        });
+        splice(core.document.text(), cuts)
+    }
+
+    /// The ids that legacy's answer to the making of an object gives out: those of the type itself, which
+    /// comes with them.
+    pub fn given_out<'k>(&self, kind: &'k str) -> (&'k str, Vec<String>) {
+        let (own, mut ids) = (head(kind), Vec::new());
+        if let Some(legacy) = &self.legacy {
+            legacy.visit(self.keys, kind, |node, id| {
+                if id == Some(own)
+                    && let Some(text) = id_of(node)
+                {
+                    ids.push(text.into_owned());
+                }
+            });
+        }
+        (own, ids)
+    }
+
+    /// Tokens that both give out at one place: JWTs, and long strings under a key that says so.
+    pub fn tokens(&self) -> Vec<(String, String)> {
+        const SHORTEST: usize = 16;
+        let (Some(a), Some(b)) = (&self.legacy, &self.core) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let mut members = Members::of(self.keys);
+        let mut todo = vec![(a.document.root(), b.document.root())];
+        while let Some((ours, theirs)) = todo.pop() {
+            members.look_at(theirs, b);
+            for (key, value) in ours.members() {
+                if !matches!(value.kind(), JsonType::Object | JsonType::String) {
+                    continue;
+                }
+                let other = members.get(a.symbol(key));
+                let other = other.map(|index| b.document.node(index));
+                let Some(other) = other.filter(|other| other.kind() == value.kind()) else {
+                    continue;
+                };
+                if value.kind() == JsonType::Object {
+                    todo.push((value, other));
+                    continue;
+                }
+                let text = value.as_str();
+                let named = || {
+                    let key = key.as_str().to_ascii_lowercase();
+                    ["token", "session", "secret"]
+                        .iter()
+                        .any(|word| key.contains(word))
+                };
+                if is_jwt(&text) || (text.len() >= SHORTEST && named()) {
+                    found.push((text.into_owned(), other.as_str().into_owned()));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Where the members of one object are, by the symbols of their keys.
+struct Members {
+    /// By symbol: the object that had it last, and the value there.
+    places: Vec<(u32, u32)>,
+    object: u32,
+}
+
+impl Members {
+    fn of(keys: &Keys) -> Self {
+        Self {
+            places: vec![(u32::MAX, 0); keys.len()],
+            object: u32::MAX,
+        }
+    }
+
+    /// From now on it is about this object. Of duplicate keys the last one holds.
+    fn look_at(&mut self, object: Node<'_>, reading: &Reading<'_>) {
+        self.object = object.index();
+        for (key, value) in object.members() {
+            self.places[reading.symbol(key) as usize] = (self.object, value.index());
+        }
+    }
+
+    fn get(&self, symbol: u32) -> Option<u32> {
+        let (object, value) = self.places[symbol as usize];
+        (object == self.object).then_some(value)
+    }
+}
+
+fn lists(aligned: &mut Vec<Aligned>, (a, b): (Node<'_>, Node<'_>), kind: &str, sure: bool) {
     if a.kind() == JsonType::Array
         && b.kind() == JsonType::Array
         && a.child_count() == b.child_count()
     {
         for pair in a.elements().zip(b.elements()) {
-            push(aligned, document, pair, kind.to_owned(), sure);
+            push(aligned, pair, kind, sure);
         }
     }
 }
 
-fn push(
-    aligned: &mut Vec<Aligned>,
-    document: &Document<'_>,
-    (a, b): (Node<'_>, Node<'_>),
-    kind: String,
-    sure: bool,
-) {
-    if let (Some(legacy), Some(core)) = (id_of(a), id_of(b))
-        && a.kind() == b.kind()
+fn push(aligned: &mut Vec<Aligned>, (a, b): (Node<'_>, Node<'_>), kind: &str, sure: bool) {
+    if a.kind() == b.kind()
+        && let (Some(legacy), Some(core)) = (id_of(a), id_of(b))
     {
         aligned.push(Aligned {
-            kind,
-            legacy,
-            core,
-            pointer: document.pointers(a.index()).0,
+            kind: kind.to_owned(),
+            legacy: legacy.into_owned(),
+            core: core.into_owned(),
+            at: a.index(),
             sure,
             born: false,
         });
@@ -122,150 +248,58 @@ fn push(
 
 /// Rows that say the same but for their ids belong together, if no other row says the same.
 fn rows<'d>(
-    a: Node<'d>,
-    b: Node<'d>,
-    kind: &str,
-    says: &(HashMap<u32, u64>, HashMap<u32, u64>),
+    (a, ours): (Node<'d>, &Reading<'_>),
+    (b, theirs): (Node<'d>, &Reading<'_>),
+    kind: &'d str,
     todo: &mut Vec<At<'d>>,
 ) {
-    let index = |rows: Node<'d>, says: &HashMap<u32, u64>| {
-        let mut index: BTreeMap<u64, Vec<Node<'d>>> = BTreeMap::new();
-        for row in rows.elements().filter(|row| row.kind().is_container()) {
-            if let Some(&hash) = says.get(&row.index()) {
-                index.entry(hash).or_default().push(row);
-            }
-        }
-        index
-    };
-    let (ours, theirs) = (index(a, &says.0), index(b, &says.1));
-    for (hash, rows) in &ours {
-        if let ([ours], Some([theirs])) = (&rows[..], theirs.get(hash).map(|rows| &rows[..])) {
-            todo.push((*ours, *theirs, kind.to_owned(), true));
+    let (ours, theirs) = (single(a, ours), single(b, theirs));
+    let mut pairs = Vec::with_capacity(ours.len());
+    let mut rest = theirs.into_iter().peekable();
+    for (says, row) in ours {
+        while rest.next_if(|(other, _)| *other < says).is_some() {}
+        if let Some((_, other)) = rest.next_if(|(other, _)| *other == says) {
+            pairs.push((row, other));
         }
     }
+    // The last one that goes in is the first to be looked at.
+    pairs.sort_unstable_by_key(|(row, _)| Reverse(row.index()));
+    todo.extend(pairs.into_iter().map(|(a, b)| (a, b, kind, true)));
 }
 
-/// The id that a node holds, if it has the form of one.
-fn id_of(node: Node<'_>) -> Option<String> {
-    let text = match node.kind() {
-        JsonType::Number => node.raw().to_owned(),
-        JsonType::String => node.as_str().into_owned(),
-        _ => return None,
-    };
-    is_id(&text).then_some(text)
-}
-
-/// What each node says, without what each side may give out by itself (ids, times and tokens) and
-/// whatever the order of its keys: as hashes, by the node's index.
-fn skeletons(root: Node<'_>, kind: &str) -> HashMap<u32, u64> {
-    let mut nodes = Vec::new();
-    let mut todo = vec![(root, kind.to_owned(), false)];
-    while let Some((node, kind, is_id)) = todo.pop() {
-        if nodes.len() > MAX_NODES {
-            return HashMap::new();
+/// The rows that say what no other one says, by what they say.
+fn single<'d>(rows: Node<'d>, reading: &Reading<'_>) -> Vec<(u64, Node<'d>)> {
+    let rows = rows.elements().filter(|row| row.kind().is_container());
+    let says = rows.filter_map(|row| reading.says(row).map(|says| (says, row)));
+    let mut all: Vec<(u64, Node<'d>)> = says.collect();
+    all.sort_unstable_by_key(|(says, _)| *says);
+    let mut last = None;
+    let mut at = 0;
+    let mut single = Vec::with_capacity(all.len());
+    while let Some((says, row)) = all.get(at) {
+        let next = all.get(at + 1).map(|(says, _)| *says);
+        if last != Some(*says) && next != Some(*says) {
+            single.push((*says, *row));
         }
-        match node.kind() {
-            JsonType::Object => {
-                for (key, value) in node.members() {
-                    let key = key.as_str();
-                    let is_id = id_key(&key, &kind).or_else(|| ids_key(&key)).is_some();
-                    todo.push((value, below(&key, &kind), is_id));
-                }
-            }
-            JsonType::Array => {
-                todo.extend(
-                    node.elements()
-                        .map(|element| (element, kind.clone(), is_id)),
-                );
-            }
-            _ => {}
-        }
-        nodes.push((node, is_id));
+        last = Some(*says);
+        at += 1;
     }
-    // Whatever lies within a node has a greater index than it.
-    nodes.sort_unstable_by_key(|(node, _)| Reverse(node.index()));
-    let mut hashes: HashMap<u32, u64> = HashMap::with_capacity(nodes.len());
-    for (node, is_id) in nodes {
-        let of = |node: Node<'_>| hashes.get(&node.index()).copied().unwrap_or(0);
-        let hash = match node.kind() {
-            JsonType::Object => node.members().fold(1_u64, |sum, (key, value)| {
-                sum.wrapping_add(hash_of(&(key.as_str(), of(value))))
-            }),
-            JsonType::Array => hash_of(&node.elements().map(of).collect::<Vec<_>>()),
-            _ if is_id && id_of(node).is_some() => hash_of(&"#id"),
-            JsonType::String => {
-                let text = node.as_str();
-                match format_class(&text) {
-                    FormatClass::Timestamp(_) => hash_of(&"#time"),
-                    FormatClass::Jwt => hash_of(&"#jwt"),
-                    _ => hash_of(&(1, text)),
-                }
-            }
-            JsonType::Number => {
-                let number: f64 = node.raw().parse().unwrap_or(f64::NAN);
-                hash_of(&(2, number.to_bits()))
-            }
-            _ => hash_of(&(3, node.raw())),
-        };
-        hashes.insert(node.index(), hash);
-    }
-    hashes
+    single
 }
 
-fn hash_of(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+/// Pairs the ids of two answers, see [`Answers::align`].
+pub fn align(legacy: &[u8], core: &[u8], kind: &str, made: bool) -> Vec<Aligned> {
+    Answers::read(legacy, core, &mut Keys::default()).align(kind, made)
 }
 
-/// Visits every scalar below a node, with the type it is an id of by its place.
-pub(super) fn visit<'d>(root: Node<'d>, kind: &str, mut look: impl FnMut(Node<'d>, Option<&str>)) {
-    let mut todo = vec![(root, kind.to_owned(), None::<String>)];
-    let mut seen = 0;
-    while let Some((node, kind, id)) = todo.pop() {
-        seen += 1;
-        if seen > MAX_NODES {
-            return;
-        }
-        match node.kind() {
-            JsonType::Object => {
-                for (key, value) in node.members() {
-                    let key = key.as_str();
-                    let id = id_key(&key, &kind).or_else(|| ids_key(&key));
-                    todo.push((value, below(&key, &kind), id));
-                }
-            }
-            JsonType::Array => {
-                for element in node.elements() {
-                    todo.push((element, kind.clone(), id.clone()));
-                }
-            }
-            _ => look(node, id.as_deref()),
-        }
-    }
-}
-
-/// Core's answer as legacy would have written it: core's ids replaced by legacy's where the map knows
-/// them, and tokens by `token`. `None` where nothing changes.
+/// An answer of core alone as legacy would have written it, see [`Answers::to_legacy`].
 pub fn to_legacy(
     core: &[u8],
     kind: &str,
     map: &IdMap,
     token: impl Fn(&str) -> Option<String>,
 ) -> Option<Vec<u8>> {
-    let document = Document::parse(core).ok()?;
-    let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
-    visit(document.root(), kind, |node, id| {
-        let new = match (id, id_of(node)) {
-            (Some(kind), Some(text)) => map.to_legacy(kind, &text).map(str::to_owned),
-            _ if node.kind() == JsonType::String => token(&node.as_str()),
-            _ => None,
-        };
-        if let Some(new) = new {
-            cuts.push((range(node), written(node, &new)));
-        }
-    });
-    splice(document.text(), cuts)
+    Answers::read(&[], core, &mut Keys::default()).to_legacy(kind, map, token)
 }
 
 pub(super) fn range(node: Node<'_>) -> Range<usize> {
@@ -281,11 +315,11 @@ pub(super) fn written(old: Node<'_>, new: &str) -> String {
     }
 }
 
-pub(super) fn splice(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Option<Vec<u8>> {
+/// A text with other values at some places, which come in their order.
+pub(super) fn splice(text: &str, cuts: Vec<(Range<usize>, String)>) -> Option<Vec<u8>> {
     if cuts.is_empty() {
         return None;
     }
-    cuts.sort_by_key(|(range, _)| range.start);
     let mut new = String::with_capacity(text.len());
     let mut from = 0;
     for (range, value) in cuts {
@@ -295,53 +329,4 @@ pub(super) fn splice(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Optio
     }
     new.push_str(text.get(from..)?);
     Some(new.into_bytes())
-}
-
-/// The ids that an answer to the making of an object gives out: those of the type itself.
-pub fn given_out(body: &[u8], kind: &str) -> Vec<(String, String)> {
-    let Ok(document) = Document::parse(body) else {
-        return Vec::new();
-    };
-    let (mut ids, own) = (Vec::new(), id_key("id", kind));
-    visit(document.root(), kind, |node, id| {
-        if id == own.as_deref()
-            && let Some(text) = id_of(node)
-        {
-            ids.push((own.clone().unwrap_or_default(), text));
-        }
-    });
-    ids
-}
-
-/// Tokens that both answers give out at one place: JWTs, and long strings under a key that says so.
-pub fn tokens(legacy: &[u8], core: &[u8]) -> Vec<(String, String)> {
-    const SHORTEST: usize = 16;
-    let (Ok(a), Ok(b)) = (Document::parse(legacy), Document::parse(core)) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    let mut todo = vec![(a.root(), b.root())];
-    while let Some((a, b)) = todo.pop() {
-        for (key, value) in a.members() {
-            let key = key.as_str();
-            let Some(other) = b.get(&key).filter(|other| other.kind() == value.kind()) else {
-                continue;
-            };
-            if value.kind() == JsonType::Object {
-                todo.push((value, other));
-            }
-            if value.kind() != JsonType::String {
-                continue;
-            }
-            let (ours, theirs) = (value.as_str().into_owned(), other.as_str().into_owned());
-            let jwt = format_class(&ours) == FormatClass::Jwt;
-            let named = ["token", "session", "secret"]
-                .iter()
-                .any(|word| key.to_ascii_lowercase().contains(word));
-            if jwt || (named && ours.len() >= SHORTEST) {
-                found.push((ours, theirs));
-            }
-        }
-    }
-    found
 }

@@ -1,10 +1,12 @@
 #![deny(clippy::disallowed_methods)]
 //! A request as core must get it: legacy's ids replaced by core's, whole tokens only.
 
-use super::align::{range, splice, visit, written};
-use super::name::{id_key, type_of};
+use super::align::{range, splice, written};
+use super::keys::{Key, Keys};
+use super::name::type_of;
+use super::reading::Reading;
 use super::{IdMap, Sought, is_id};
-use crate::json::{Document, JsonType};
+use crate::json::JsonType;
 
 /// An id that has no known partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +90,11 @@ pub fn rewrite_path(target: &str, template: &str, map: &IdMap) -> Rewritten<Stri
                 let Some((name, value)) = pair.split_once('=') else {
                     return Ok(pair.to_owned());
                 };
-                let Some(kind) = id_key(name, &around) else {
+                let key = Key::new(name);
+                let Some(kind) = key.id(&around).filter(|_| !key.is_list()) else {
                     return Ok(pair.to_owned());
                 };
-                Ok(format!("{name}={}", sought(&kind, value)?))
+                Ok(format!("{name}={}", sought(kind, value)?))
             })
             .collect::<Result<Vec<_>, _>>()?;
         target = format!("{target}?{}", pairs.join("&"));
@@ -107,15 +110,16 @@ pub fn rewrite_body(
     map: &IdMap,
     token: impl Fn(&str) -> Option<String>,
 ) -> Rewritten<Vec<u8>> {
-    let Ok(document) = Document::parse(body) else {
+    let mut keys = Keys::default();
+    let Some(reading) = Reading::of(body, &mut keys) else {
         return Ok(None);
     };
     let mut cuts = Vec::new();
     let mut unmapped = None;
-    visit(document.root(), kind, |node, id| {
+    reading.visit(&keys, kind, |node, id| {
         let text = match node.kind() {
-            JsonType::Number => node.raw().to_owned(),
-            JsonType::String => node.as_str().into_owned(),
+            JsonType::Number => node.raw().into(),
+            JsonType::String => node.as_str(),
             _ => return,
         };
         let new = match id.filter(|_| is_id(&text)) {
@@ -123,7 +127,7 @@ pub fn rewrite_body(
                 Sought::Same => None,
                 Sought::Core(core) => Some(core),
                 Sought::Unmapped => {
-                    unmapped = Some(Unmapped {
+                    unmapped.get_or_insert_with(|| Unmapped {
                         kind: map.resolve(kind).to_owned(),
                     });
                     None
@@ -138,6 +142,6 @@ pub fn rewrite_body(
     });
     match unmapped {
         Some(unmapped) => Err(unmapped),
-        None => Ok(splice(document.text(), cuts)),
+        None => Ok(splice(reading.document.text(), cuts)),
     }
 }

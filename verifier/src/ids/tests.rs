@@ -200,3 +200,134 @@ fn what_a_history_shows_is_of_the_type_whose_history_it_is() {
     assert_eq!(back, br#"{"values":[{"id":1,"entity":{"id":21}}]}"#);
     assert_eq!(type_of_template("/api/v1/rooms/{id}"), "room");
 }
+
+#[test]
+fn what_two_answers_say_is_the_same_but_for_ids_times_tokens_and_the_order_of_keys() {
+    // The id beside the two is surely of one object if and only if they say the same.
+    let sure = |left: &str, right: &str| {
+        let of = |part: &str| format!(r#"{{"id":1,"x":{part}}}"#);
+        let aligned = align(of(left).as_bytes(), of(right).as_bytes(), "room", false);
+        let own = aligned.iter().find(|one| one.kind == "room");
+        own.expect("an id at one place").sure
+    };
+    for (left, right, same) in [
+        (r#""a""#, r#""a""#, true),
+        (r#""a""#, r#""b""#, false),
+        (r#""a""#, r#""\u0061""#, true),
+        (r#""12345678a""#, r#""12345678b""#, false),
+        (r#""""#, "null", false),
+        ("1", "1.0", true),
+        ("1", "2", false),
+        ("1", r#""1""#, false),
+        ("true", "false", false),
+        ("true", r#""true""#, false),
+        ("{}", "[]", false),
+        ("[]", "[[]]", false),
+        ("[1,2]", "[2,1]", false),
+        ("[[1],[2]]", "[[1,2]]", false),
+        // Moments and tokens, but not a day.
+        (
+            r#""2026-01-12T09:00:00Z""#,
+            r#""2026-01-13T09:00:01Z""#,
+            true,
+        ),
+        (r#""2026-01-12T09:00:00Z""#, r#""soon""#, false),
+        (r#""2026-01-12""#, r#""2026-01-13""#, false),
+        (r#""eyJh.e30.a""#, r#""eyJh.e31.b""#, true),
+        (r#""eyJh.e30.a""#, r#""eyJh.e31""#, false),
+        // Keys in any order, each with its own value.
+        (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, true),
+        (r#"{"a":1,"b":2}"#, r#"{"a":2,"b":1}"#, false),
+        (r#"{"a":1,"a":1}"#, r#"{"a":1}"#, false),
+        (r#"{"a":{}}"#, r#"{"b":{}}"#, false),
+        (r#"{"na\u006de":1}"#, r#"{"name":1}"#, true),
+        // Ids by their key and their form, also those in a list.
+        (r#"{"roomId":1}"#, r#"{"roomId":7}"#, true),
+        (r#"{"roomId":1}"#, r#"{"roomId":"7"}"#, true),
+        (r#"{"roomId":1}"#, r#"{"roomId":null}"#, false),
+        (r#"{"roomId":"main"}"#, r#"{"roomId":"side"}"#, false),
+        (r#"{"roomIds":[1,2]}"#, r#"{"roomIds":[8,9]}"#, true),
+        (r#"{"roomIds":[1,2]}"#, r#"{"roomIds":[8]}"#, false),
+        (r#"{"roomIds":[{},1]}"#, r#"{"roomIds":[1,{}]}"#, false),
+        (
+            r#"{"roomIds":[{"n":1}]}"#,
+            r#"{"roomIds":[{"n":2}]}"#,
+            false,
+        ),
+        (r#"{"count":1}"#, r#"{"count":7}"#, false),
+    ] {
+        assert_eq!(sure(left, right), same, "{left} {right}");
+        assert_eq!(sure(right, left), same, "{right} {left}");
+    }
+}
+
+#[test]
+fn of_two_members_of_one_name_the_last_one_holds() {
+    let legacy = br#"{"id":1,"guest":{"id":1},"id":2}"#;
+    let core = br#"{"id":8,"guest":{"id":5,"id":6},"id":9}"#;
+    let mut found = align(legacy, core, "room", true);
+    found.sort_by(|a, b| a.legacy.cmp(&b.legacy).then(a.kind.cmp(&b.kind)));
+    assert_eq!(
+        pairs(&found),
+        [
+            ("guest", "1", "6", true),
+            ("room", "1", "9", true),
+            ("room", "2", "9", true)
+        ]
+    );
+}
+
+#[test]
+fn keys_are_known_from_answer_to_answer_and_forgotten_when_they_are_too_many() {
+    let mut keys = Keys::default();
+    let mut most = 0;
+    for round in 0..40 {
+        let many = (0..100).map(|n| format!(r#""k{round}x{n}Id":{n}"#));
+        let many = many.collect::<Vec<_>>().join(",");
+        let body = format!(r#"{{"id":{round},{many}}}"#);
+        let answers = Answers::read(body.as_bytes(), body.as_bytes(), &mut keys);
+        assert_eq!(answers.align("room", true).len(), 101, "{round}");
+        most = most.max(keys.len());
+    }
+    assert!((1_000..2_200).contains(&most), "{most}");
+}
+
+#[test]
+fn a_place_is_written_out_for_the_pair_that_needs_it() {
+    let legacy = br#"{"values":[{"id":1,"n":"a"},{"id":2,"n":"b","roomIds":[3]}]}"#;
+    let core = br#"{"values":[{"id":9,"roomIds":[7],"n":"b"},{"id":8,"n":"a"}]}"#;
+    let mut keys = Keys::default();
+    let answers = Answers::read(legacy, core, &mut keys);
+    let aligned = answers.align("room", false);
+    let found = aligned.iter().map(|one| (answers.pointer(one), &*one.core));
+    let found: BTreeMap<_, _> = found.collect();
+    let expected = [
+        ("/values/0/id", "8"),
+        ("/values/1/id", "9"),
+        ("/values/1/roomIds/0", "7"),
+    ];
+    let expected = expected.map(|(place, id)| (place.to_owned(), id));
+    assert_eq!(found, expected.into());
+}
+
+#[test]
+fn texts_have_the_form_of_an_id_or_not() {
+    for (text, expected) in [
+        ("", false),
+        ("0", true),
+        ("-1", false),
+        ("1234567890123456789", true),
+        ("12345678901234567890", false),
+        ("1.5", false),
+        ("room", false),
+        ("abcdef", false),
+        ("0123456789abcde", false),
+        ("0123456789abcdef", true),
+        ("01ARZ3NDEKTSV4RRFFQ69G5FAV", true),
+        ("aaaaaaaa-bbbb-4ccc-8ddd-000000000001", true),
+        ("aaaaaaaa-bbbb-4ccc-8ddd-00000000000", false),
+        ("2026-01-12T09:00:00Z", false),
+    ] {
+        assert_eq!(is_id(text), expected, "{text}");
+    }
+}

@@ -92,6 +92,23 @@ pub fn fraction_digits(name: &str) -> Option<(usize, &str)> {
     Some((digits, rest))
 }
 
+/// Whether a text is a timestamp, as [`format_class`] has it.
+pub(crate) fn is_timestamp(text: &str) -> bool {
+    Stamp::read(text).is_some()
+}
+
+/// Whether a text is a JWT, as [`format_class`] has it.
+pub(crate) fn is_jwt(text: &str) -> bool {
+    text.starts_with("eyJ")
+        && text.split('.').count() == 3
+        && text.bytes().all(|b| base64(b) || b == b'.')
+}
+
+/// Whether a byte is a digit of base64url.
+fn base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
 /// The unit in which a whole number would be a moment between 2001 and 2065 since 1970.
 fn epoch_unit(text: &str) -> Option<&'static str> {
     const FIRST: u64 = 1_000_000_000;
@@ -135,7 +152,7 @@ pub fn format_class(text: &str) -> FormatClass {
     {
         return FormatClass::Decimal(fraction.len());
     }
-    if text.parse::<jiff::civil::Date>().is_ok() && bytes.len() == 10 {
+    if bytes.len() == 10 && text.parse::<jiff::civil::Date>().is_ok() {
         return FormatClass::Date;
     }
     if bytes.len() >= 8 && bytes.iter().all(u8::is_ascii_hexdigit) {
@@ -155,11 +172,7 @@ pub fn format_class(text: &str) -> FormatClass {
     {
         return FormatClass::TraceParent;
     }
-    let base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if text.starts_with("eyJ")
-        && text.split('.').count() == 3
-        && text.bytes().all(|b| base64(b) || b == b'.')
-    {
+    if is_jwt(text) {
         return FormatClass::Jwt;
     }
     if let Some((scheme, _)) = text.split_once("://")

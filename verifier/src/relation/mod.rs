@@ -18,6 +18,7 @@ use crate::json::{Decimal, JsonType, Node};
 use crate::rules::{Presence, Tolerance};
 
 pub use format::{FormatClass, format_class, format_name, fraction_digits, same_format};
+pub(crate) use format::{is_jwt, is_timestamp};
 pub(crate) use strings::is_constant;
 use time::Stamp;
 pub use values::{relate, relate_absent};

@@ -56,13 +56,17 @@ impl Stamp {
     /// fraction (up to nine digits) optional, zone `Z`, `+09:00`, `+0900` or none. A bare date is none.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let text = text.as_bytes();
+        // Most texts are none, and see that at once.
+        if text.get(4) != Some(&b'-') {
+            return None;
+        }
         let year = i64::from(digits(text, 0, 4)?);
         let month = i64::from(digits(text, 5, 2)?);
         let day = i64::from(digits(text, 8, 2)?);
         let hour = i64::from(digits(text, 11, 2)?);
         let minute = i64::from(digits(text, 14, 2)?);
         let separator = *text.get(10)?;
-        let marks = text[4] == b'-' && text[7] == b'-' && text[13] == b':';
+        let marks = text[7] == b'-' && text[13] == b':';
         if !marks || !matches!(separator, b'T' | b't' | b' ') || hour > 24 || minute > 59 {
             return None;
         }
