@@ -217,6 +217,21 @@ fn remove(database: &Connection, run: &str, kind: RecordKind, id: &str) -> rusql
     Ok(())
 }
 
+/// Writes a record that is there, and takes out of the file what is no more.
+fn keep(
+    database: &Connection,
+    run: &str,
+    kind: RecordKind,
+    id: &str,
+    batch: u64,
+    value: Option<&impl Serialize>,
+) -> rusqlite::Result<()> {
+    match value {
+        Some(value) => put(database, run, kind, id, batch, value),
+        None => remove(database, run, kind, id),
+    }
+}
+
 /// Creates the folder (0700) and the file (0600) where they are missing.
 fn create(path: &Path) -> Result<(), StoreError> {
     let fault = StoreError::file(path);

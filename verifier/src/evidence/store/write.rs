@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::read::{gather, parse, rows};
 use super::{
-    RecordKind, StoreError, Totals, beside, create, is_in_use, open, private_file, put, remove,
+    RecordKind, StoreError, Totals, beside, create, is_in_use, keep, open, private_file, put,
 };
 use crate::evidence::collect::{Changes, Collector};
 use crate::evidence::noise::{NoiseChanges, Paired};
@@ -402,35 +402,48 @@ fn write_changes(
         }
     }
     for id in &changes.groups {
-        match ledger.groups.get(id) {
-            Some(group) => put(database, run, RecordKind::Group, id, batch, group)?,
-            None => remove(database, run, RecordKind::Group, id)?,
-        }
+        keep(
+            database,
+            run,
+            RecordKind::Group,
+            id,
+            batch,
+            ledger.groups.get(id),
+        )?;
     }
     for id in &changes.shapes {
-        match ledger.shapes.get(id) {
-            Some(shape) => put(database, run, RecordKind::Shape, id, batch, shape)?,
-            None => remove(database, run, RecordKind::Shape, id)?,
-        }
+        keep(
+            database,
+            run,
+            RecordKind::Shape,
+            id,
+            batch,
+            ledger.shapes.get(id),
+        )?;
     }
     for id in &changes.ids {
-        match ledger.ids.get(id) {
-            Some(pair) => put(database, run, RecordKind::Id, id, batch, pair)?,
-            None => remove(database, run, RecordKind::Id, id)?,
-        }
+        keep(database, run, RecordKind::Id, id, batch, ledger.ids.get(id))?;
     }
     let (noise, touched) = (&ledger.noise, &changes.noise);
     for id in &touched.cells {
-        match noise.cells.get(id) {
-            Some(cell) => put(database, run, RecordKind::Cell, id, batch, cell)?,
-            None => remove(database, run, RecordKind::Cell, id)?,
-        }
+        keep(
+            database,
+            run,
+            RecordKind::Cell,
+            id,
+            batch,
+            noise.cells.get(id),
+        )?;
     }
     for id in &touched.mixes {
-        match noise.mixes.get(id) {
-            Some(mix) => put(database, run, RecordKind::Mix, id, batch, mix)?,
-            None => remove(database, run, RecordKind::Mix, id)?,
-        }
+        keep(
+            database,
+            run,
+            RecordKind::Mix,
+            id,
+            batch,
+            noise.mixes.get(id),
+        )?;
     }
     for name in &touched.endpoints {
         if let Some(count) = noise.mixed.get(name) {

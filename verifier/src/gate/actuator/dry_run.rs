@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, ActuateError, Actuator, Lease, LegacyPart, Mark, Preflight, Reading, Replicas};
+use super::{Act, ActuateError, Actuator, LegacyPart, Mark, Preflight, Reading, Replicas};
 use crate::gate::clock::Pending;
 use crate::gate::weight::Weight;
 use crate::jwt::cell::Side;
@@ -177,18 +177,6 @@ impl Actuator for DryRun {
         mark: &'a Mark,
     ) -> Pending<'a, Result<String, ActuateError>> {
         Box::pin(std::future::ready(self.write(act, version, mark)))
-    }
-
-    fn lease<'a>(
-        &'a mut self,
-        _holder: &'a str,
-        _force: bool,
-    ) -> Pending<'a, Result<Lease, ActuateError>> {
-        Box::pin(std::future::ready(Ok(Lease::Held)))
-    }
-
-    fn release<'a>(&'a mut self, _holder: &'a str) -> Pending<'a, Result<(), ActuateError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
 

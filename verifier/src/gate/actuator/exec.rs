@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::{Act, ActuateError, Actuator, Lease, LegacyPart, Mark, Preflight, Reading, Replicas};
+use super::{Act, ActuateError, Actuator, LegacyPart, Mark, Preflight, Reading, Replicas};
 use crate::gate::clock::Pending;
 use crate::gate::config::ExecConfig;
 use crate::gate::weight::Weight;
@@ -243,18 +243,5 @@ impl Actuator for Exec {
         mark: &'a Mark,
     ) -> Pending<'a, Result<String, ActuateError>> {
         Box::pin(self.write(act, version, mark))
-    }
-
-    fn lease<'a>(
-        &'a mut self,
-        _holder: &'a str,
-        _force: bool,
-    ) -> Pending<'a, Result<Lease, ActuateError>> {
-        // The lock of the state's folder is all there is.
-        Box::pin(std::future::ready(Ok(Lease::Held)))
-    }
-
-    fn release<'a>(&'a mut self, _holder: &'a str) -> Pending<'a, Result<(), ActuateError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }

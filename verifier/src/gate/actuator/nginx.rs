@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::{Act, ActuateError, Actuator, Lease, Mark, Preflight, Reading};
+use super::{Act, ActuateError, Actuator, Mark, Preflight, Reading};
 use crate::client::{ClientConfig, Outgoing, Target};
 use crate::gate::clock::Pending;
 use crate::gate::config::NginxConfig;
@@ -429,18 +429,5 @@ impl Actuator for Nginx {
         mark: &'a Mark,
     ) -> Pending<'a, Result<String, ActuateError>> {
         Box::pin(self.write(act, version, mark))
-    }
-
-    fn lease<'a>(
-        &'a mut self,
-        _holder: &'a str,
-        _force: bool,
-    ) -> Pending<'a, Result<Lease, ActuateError>> {
-        // The lock of the state's folder is all there is: the file is on this machine.
-        Box::pin(std::future::ready(Ok(Lease::Held)))
-    }
-
-    fn release<'a>(&'a mut self, _holder: &'a str) -> Pending<'a, Result<(), ActuateError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }

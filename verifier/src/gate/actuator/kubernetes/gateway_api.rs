@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::lease::Right;
 use super::workload::Parts;
-use super::{Cluster, DEPLOYMENT, MANAGER, ROUTE, SERVICE, mark, marked, owners, text, version};
+use super::{Cluster, MANAGER, ROUTE, SERVICE, mark, marked, owners, text, version};
 use crate::gate::actuator::{Act, ActuateError, Actuator, Lease, Mark, Preflight, Reading};
 use crate::gate::clock::Pending;
 use crate::gate::config::GatewayApiConfig;
@@ -188,35 +188,7 @@ impl GatewayApi {
                 query,
             },
         ];
-        for (name, kind, object) in [
-            (
-                "router.legacy_service",
-                SERVICE,
-                self.parts.legacy_service.clone(),
-            ),
-            (
-                "router.core_service",
-                SERVICE,
-                self.parts.core_service.clone(),
-            ),
-            (
-                "router.legacy_deployment",
-                DEPLOYMENT,
-                self.parts.legacy_deployment.clone(),
-            ),
-            (
-                "router.core_deployment",
-                DEPLOYMENT,
-                self.parts.core_deployment.clone(),
-            ),
-        ] {
-            let there = self.cluster.find(kind, &object).await?.is_some();
-            found.push(Preflight {
-                name: name.to_owned(),
-                fault: (!there).then(|| format!("{} does not exist", kind.named(&object))),
-                query: format!("GET {}", self.cluster.path(kind, &object)),
-            });
-        }
+        found.extend(self.parts.preflight(&mut self.cluster).await?);
         Ok(found)
     }
 

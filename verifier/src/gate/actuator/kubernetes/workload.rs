@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Cluster, DEPLOYMENT, INGRESS, Kind, MANAGER, POD, ROUTE, SERVICE, name, text, version,
 };
-use crate::gate::actuator::{ActuateError, LegacyPart, Replicas};
+use crate::gate::actuator::{ActuateError, LegacyPart, Preflight, Replicas};
 
 /// Names of the parts of both sides.
 #[derive(Clone, Debug)]
@@ -37,6 +37,32 @@ impl Parts {
             core: core.as_ref().map(replicas),
             core_identities,
         })
+    }
+
+    /// Whether the services and what runs behind them exist.
+    pub(super) async fn preflight(
+        &self,
+        cluster: &mut Cluster,
+    ) -> Result<Vec<Preflight>, ActuateError> {
+        let mut found = Vec::new();
+        for (name, kind, object) in [
+            ("router.legacy_service", SERVICE, &self.legacy_service),
+            ("router.core_service", SERVICE, &self.core_service),
+            (
+                "router.legacy_deployment",
+                DEPLOYMENT,
+                &self.legacy_deployment,
+            ),
+            ("router.core_deployment", DEPLOYMENT, &self.core_deployment),
+        ] {
+            let there = cluster.find(kind, object).await?.is_some();
+            found.push(Preflight {
+                name: name.to_owned(),
+                fault: (!there).then(|| format!("{} does not exist", kind.named(object))),
+                query: format!("GET {}", cluster.path(kind, object)),
+            });
+        }
+        Ok(found)
     }
 
     pub(super) async fn scale_legacy(

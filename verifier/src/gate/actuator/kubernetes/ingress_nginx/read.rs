@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{DEPLOYMENT, INGRESS, MANAGER, SERVICE, annotation, mark, name, owners, text};
+use super::super::{INGRESS, MANAGER, annotation, mark, name, owners, text};
 use super::{IngressNginx, NGINX, Versions};
 use crate::gate::actuator::{ActuateError, Preflight, Reading};
 use crate::gate::weight::Weight;
@@ -215,35 +215,7 @@ impl IngressNginx {
             fault: (!faults.is_empty()).then(|| faults.join("; ")),
             query: format!("GET {canary_path}"),
         });
-        for (name, kind, object) in [
-            (
-                "router.legacy_service",
-                SERVICE,
-                self.parts.legacy_service.clone(),
-            ),
-            (
-                "router.core_service",
-                SERVICE,
-                self.parts.core_service.clone(),
-            ),
-            (
-                "router.legacy_deployment",
-                DEPLOYMENT,
-                self.parts.legacy_deployment.clone(),
-            ),
-            (
-                "router.core_deployment",
-                DEPLOYMENT,
-                self.parts.core_deployment.clone(),
-            ),
-        ] {
-            let there = self.cluster.find(kind, &object).await?.is_some();
-            found.push(Preflight {
-                name: name.to_owned(),
-                fault: (!there).then(|| format!("{} does not exist", kind.named(&object))),
-                query: format!("GET {}", self.cluster.path(kind, &object)),
-            });
-        }
+        found.extend(self.parts.preflight(&mut self.cluster).await?);
         Ok(found)
     }
 }
