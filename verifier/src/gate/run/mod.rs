@@ -1,88 +1,30 @@
 //! The one writer: looks, lets [`super::policy`] decide, acts, and records before and after.
 
 mod act;
+mod error;
+mod kept;
 mod look;
+mod mend;
 mod people;
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use error::GateError;
 pub use look::{Look, Looking, look_once, recipe_of};
 
-use super::actuator::{ActuateError, Actuator, Lease, Reading};
+use super::actuator::{Actuator, Lease, Reading};
 use super::clock::{Clock, Moment, rfc3339};
 use super::config::GateConfig;
+use super::journal::Journal;
 use super::journal::entry::{Entry, Standing};
-use super::journal::recover::{Found, found};
-use super::journal::{Journal, JournalError};
 use super::notify::{Notice, Notify};
-use super::observe::{Alarms, Kept, Observation};
-use super::policy::{Decision, GateExit};
+use super::observe::{Alarms, Observation};
+use super::policy::Decision;
 use super::proof::Running;
 use super::signal::Signal;
 use super::state::{Aside, State};
 use crate::catalogue::Catalogue;
-
-/// Why a gate could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum GateError {
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The router.
-    #[error(transparent)]
-    Router(#[from] ActuateError),
-    /// Another machine's gate is at work.
-    #[error(
-        "another gate is at work ({holder}); end it, or take over with `gate rollback --force`"
-    )]
-    Lease {
-        /// As it calls itself.
-        holder: String,
-    },
-    /// A change did not show in the router.
-    #[error("{what}: the router does not show it: {shown}")]
-    NoEffect {
-        /// The change.
-        what: String,
-        /// What it shows.
-        shown: String,
-    },
-    /// Legacy has nothing that could serve.
-    #[error(
-        "legacy has no instance that is ready: traffic stays at core; start legacy, then `gate rollback`"
-    )]
-    NoLegacy,
-    /// A request that the present state does not allow.
-    #[error("{0}")]
-    NotNow(String),
-    /// What the gate at work says to a person's word.
-    #[error("{text} (says the gate at work)")]
-    Told {
-        /// The exit code.
-        exit: GateExit,
-        /// In words.
-        text: String,
-    },
-}
-
-impl GateError {
-    /// The exit code.
-    pub const fn exit(&self) -> GateExit {
-        match self {
-            Self::Journal(JournalError::Locked { .. } | JournalError::Stolen)
-            | Self::Lease { .. }
-            | Self::Router(ActuateError::Conflict { .. }) => GateExit::Locked,
-            Self::NotNow(_) => GateExit::Usage,
-            Self::Told { exit, .. } => *exit,
-            Self::Journal(JournalError::File { .. })
-            | Self::Router(_)
-            | Self::NoEffect { .. }
-            | Self::NoLegacy => GateExit::Infrastructure,
-        }
-    }
-}
 
 /// The outside world.
 pub struct Parts {
@@ -126,8 +68,6 @@ pub struct Gate {
     journal: Journal,
     looking: Looking,
 }
-
-const OBSERVATION: &str = "observation.json";
 
 impl Gate {
     /// Takes the lease, begins a cut-over where there is none, and mends what a crash left. With
@@ -213,130 +153,6 @@ impl Gate {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
         self.observe_anew();
-        Ok(())
-    }
-
-    /// Number of the line that reached the present state: what an observation belongs to.
-    fn reached_at(&self) -> u64 {
-        let lines = &self.journal.contents().lines;
-        lines
-            .iter()
-            .rev()
-            .find(|line| {
-                matches!(
-                    line.entry,
-                    Entry::Moved { .. } | Entry::Adopted { .. } | Entry::Begun { .. }
-                )
-            })
-            .map_or(0, |line| line.seq)
-    }
-
-    /// Goes on with the observation that an earlier process kept, if it is of the present state.
-    fn go_on(&mut self) {
-        let path = self.journal.folder().join(OBSERVATION);
-        let kept = fs::read(path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        let now = self.now();
-        // A window that ends in the future was kept under another clock: it is worth nothing.
-        if let Some(kept) =
-            kept.filter(|kept| kept.seq == self.reached_at() && kept.to_ms <= now.wall_ms)
-        {
-            let from_ms = kept.to_ms;
-            self.looking = Looking::new(Observation::go_on(kept, now), now);
-            self.looking.from_ms = from_ms;
-        }
-    }
-
-    /// What was seen so far outlives a crash; that it cannot be kept only costs time.
-    fn keep(&self) {
-        let kept = self
-            .looking
-            .observation
-            .keep(self.reached_at(), self.looking.at);
-        let path = self.journal.folder().join(OBSERVATION);
-        let fresh = path.with_extension("new");
-        if let Ok(bytes) = serde_json::to_vec(&kept)
-            && fs::write(&fresh, bytes).is_ok()
-        {
-            let _kept = fs::rename(fresh, path);
-        }
-    }
-
-    fn observe_anew(&mut self) {
-        let now = self.now();
-        let alarms = self.looking.observation.alarms.clone();
-        let probes = std::mem::take(&mut self.looking.observation.probes);
-        let identity = self.looking.observation.identity.take();
-        let last = std::mem::take(&mut self.looking.observation.last);
-        self.looking.observation = Observation::begin(now, alarms);
-        self.looking.observation.probes = probes;
-        self.looking.observation.identity = identity;
-        self.looking.observation.last = last;
-    }
-
-    /// Mends what a crash left, as journal and router together say. Returns what was found.
-    pub async fn recover(&mut self) -> Result<Found, GateError> {
-        let reading = self.parts.actuator.read().await?;
-        let what = found(self.standing(), &reading);
-        match &what {
-            Found::Clean => {}
-            Found::FinishRollback => {
-                self.tell("recovery", "a rollback was under way: finishing it", true)
-                    .await;
-                self.finish_rollback().await?;
-            }
-            Found::NeverMade { of } => {
-                self.write(Entry::Dropped {
-                    of: *of,
-                    reason: "the process ended before the change was made".to_owned(),
-                })?;
-            }
-            Found::Made { of, applied } => {
-                let (of, applied) = (*of, *applied);
-                if !applied {
-                    self.write(Entry::Applied {
-                        of,
-                        version: reading.version.clone(),
-                    })?;
-                }
-                self.confirm_open(of).await?;
-                self.finish_transition().await?;
-            }
-            Found::Continue { .. } => self.finish_transition().await?,
-            Found::Drift { reason, restore } => self.drifted(reason.clone(), *restore).await?,
-        }
-        Ok(what)
-    }
-
-    /// The router is not as the gate left it: nothing moves until a person says which holds. Where core
-    /// was given more, its share goes back first.
-    async fn drifted(
-        &mut self,
-        reason: String,
-        restore: Option<super::weight::Weight>,
-    ) -> Result<(), GateError> {
-        let aside = Some(Aside::Drift {
-            reason: reason.clone(),
-        });
-        if self.standing().aside != aside {
-            self.write(Entry::Aside { aside })?;
-            self.tell("drift", &reason, true).await;
-        }
-        if let Some(weight) = restore {
-            let state = self.standing().state;
-            let act = super::actuator::Act::SetWeight { weight };
-            self.carry(act, state, state, 0).await?;
-            self.write(Entry::Moved {
-                from: state,
-                to: state,
-                evidence: String::new(),
-                reason: format!("core's share was raised by hand and went back to {weight}"),
-                before: self.standing().route,
-                after: self.standing().route,
-            })?;
-            self.observe_anew();
-        }
         Ok(())
     }
 

@@ -8,15 +8,74 @@ use owo_colors::{OwoColorize as _, Style};
 use super::LiveReport;
 use super::text::lines;
 use crate::evidence::noise::Decision;
+use crate::report::sheet::Grid;
 use crate::report::table::Table;
+
+/// What differs and is no finding.
+const TABLES: [(Decision, &str); 2] = [
+    (Decision::Undecided, "Undecided"),
+    (Decision::Noise, "Noise"),
+];
 
 /// Rows of each table; the JSON report has all.
 const ROWS: usize = 40;
 
 /// Writes both tables; nothing where second answers were never asked for.
 pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
-    table(report, Decision::Undecided, "Undecided", out)?;
-    table(report, Decision::Noise, "Noise", out)
+    for (decision, title) in TABLES {
+        table(report, decision, title, out)?;
+    }
+    Ok(())
+}
+
+/// Columns of the tables; a number's begins with `#`.
+const COLUMNS: [&str; 8] = [
+    "endpoint",
+    "place",
+    "manner",
+    "#core only",
+    "#twin only",
+    "#both",
+    "#of pairs",
+    "why",
+];
+
+/// A row for each place and manner of one decision.
+fn rows(report: &LiveReport, decision: Decision) -> Vec<Vec<String>> {
+    let decisions = report.decisions();
+    let mut rows = Vec::new();
+    for (_, group) in report.groups_of(decision) {
+        for (id, cell) in report.cells(group) {
+            let Some(judged) = decisions.cells.get(id) else {
+                continue;
+            };
+            let manner = match judged.decision {
+                Decision::Noise => cell.manner.noise().to_owned(),
+                _ => cell.manner.text(),
+            };
+            rows.push(vec![
+                group.key.endpoint.clone(),
+                group.key.place.clone(),
+                manner,
+                cell.core_only.to_string(),
+                cell.twin_only.to_string(),
+                cell.both.to_string(),
+                judged.paired.to_string(),
+                judged.cause.words().to_owned(),
+            ]);
+        }
+    }
+    rows
+}
+
+/// Both sections of a sheet, to be unfolded.
+pub(super) fn grids(report: &LiveReport) -> [Grid; 2] {
+    TABLES.map(|(decision, title)| Grid {
+        title,
+        columns: COLUMNS.to_vec(),
+        rows: rows(report, decision),
+        folded: true,
+    })
 }
 
 fn table(
@@ -25,47 +84,20 @@ fn table(
     title: &str,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let groups = report.groups_of(decision);
-    if groups.is_empty() {
+    let rows = rows(report, decision);
+    if rows.is_empty() {
         return Ok(());
     }
-    let decisions = report.decisions();
-    let mut table = Table::new(&[
-        ("endpoint", 40),
-        ("place", 48),
-        ("manner", 40),
-        ("core only", 10),
-        ("twin only", 10),
-        ("both", 10),
-        ("of pairs", 10),
-        ("why", 40),
-    ]);
-    let (mut rows, mut more) = (0, 0);
-    for (_, group) in groups {
-        for (id, cell) in report.cells(group) {
-            if rows >= ROWS {
-                more += 1;
-                continue;
-            }
-            let Some(judged) = decisions.cells.get(id) else {
-                continue;
-            };
-            let (manner, why) = match judged.decision {
-                Decision::Noise => (cell.manner.noise().to_owned(), judged.cause.words()),
-                _ => (cell.manner.text(), judged.cause.words()),
-            };
-            rows += 1;
-            table.push(vec![
-                group.key.endpoint.clone(),
-                group.key.place.clone(),
-                manner,
-                cell.core_only.to_string(),
-                cell.twin_only.to_string(),
-                cell.both.to_string(),
-                judged.paired.to_string(),
-                why.to_owned(),
-            ]);
-        }
+    let widths = [40, 48, 40, 10, 10, 10, 10, 60];
+    let columns: Vec<(&str, usize)> = COLUMNS
+        .iter()
+        .zip(widths)
+        .map(|(name, width)| (name.trim_start_matches('#'), width))
+        .collect();
+    let mut table = Table::new(&columns);
+    let more = rows.len().saturating_sub(ROWS);
+    for row in rows.into_iter().take(ROWS) {
+        table.push(row);
     }
     writeln!(out, "{}", title.style(Style::new().bold()))?;
     lines(&table, out)?;

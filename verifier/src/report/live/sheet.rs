@@ -2,9 +2,11 @@
 //! The evidence of live traffic as a [`Sheet`]: an endpoint is a suite, a difference group an item and a
 //! failed check.
 
-use super::latency::{paces_text, unseen_text};
+use super::latency::{paces_text, range_text, unseen_text};
+use super::text::recall_text;
 use super::{
-    EndpointLine, LiveReport, Side, causes, curl, moment, needed_text, run_line, statuses_text,
+    EndpointLine, LiveReport, Side, causes, curl, moment, needed_text, noise, run_line,
+    statuses_text,
 };
 use crate::confidence::{QuantileBounds, Standing};
 use crate::evidence::record::Group;
@@ -16,11 +18,15 @@ pub fn sheet(report: &LiveReport) -> Sheet {
     let counts = [
         ("sent", totals.sent),
         ("compared", totals.compared),
+        ("noise", totals.noise),
+        ("undecided", totals.undecided),
         ("different", totals.different),
         ("skipped", totals.skipped),
         ("lost", totals.lost),
         ("groups", totals.groups as u64),
     ];
+    let checked = report.self_check_counts();
+    let found = format!("{} of {}", checked.found, checked.injected());
     Sheet {
         title: "shadow traffic".to_owned(),
         exit: report.exit(),
@@ -29,13 +35,16 @@ pub fn sheet(report: &LiveReport) -> Sheet {
             .into_iter()
             .chain(whole_counts(report))
             .map(|(name, count)| (name, count.to_string()))
-            .chain([("self-check", report.self_check_counts().words())])
+            .chain([("injected faults found", found)])
             .collect(),
         facts: report.evidence.runs.values().map(run_line).collect(),
         gaps: report.gaps(),
         warnings: report.warnings(),
         sides: ["legacy", "core"],
-        grids: vec![endpoints(report), causes::grid(report)],
+        grids: [endpoints(report), causes::grid(report)]
+            .into_iter()
+            .chain(noise::grids(report))
+            .collect(),
         items: report
             .groups()
             .into_iter()
@@ -64,6 +73,7 @@ fn endpoints(report: &LiveReport) -> Grid {
         vec![
             line.name.to_owned(),
             seen.standing.text().to_owned(),
+            range_text(&seen.rate),
             needed_text(seen, seen.wait(report.span())),
             tally.sent.to_string(),
             tally.compared().to_string(),
@@ -78,6 +88,7 @@ fn endpoints(report: &LiveReport) -> Grid {
             p99(&tally.candidate_latency),
             tally.uses.shapes.distinct().to_string(),
             unseen_text(&tally.uses.shapes.counts(), report.confidence.alpha),
+            recall_text(&tally.self_check),
             line.replay_adds().unwrap_or_default(),
         ]
     });
@@ -86,6 +97,7 @@ fn endpoints(report: &LiveReport) -> Grid {
         columns: vec![
             "endpoint",
             "verdict",
+            "#rate",
             "#still needed",
             "#sent",
             "#compared",
@@ -100,6 +112,7 @@ fn endpoints(report: &LiveReport) -> Grid {
             "#core p99",
             "#shapes",
             "#unseen",
+            "#self-check",
             "a replay could add",
         ],
         rows: rows.collect(),

@@ -200,7 +200,7 @@ fn reasons_text<'r>(reasons: impl Iterator<Item = (&'r str, u64)>) -> String {
 }
 
 /// Faults found of those injected, and what that shows: `60 of 60 (≥95 %)`.
-fn recall_text(counts: &SelfCheckCounts) -> String {
+pub(super) fn recall_text(counts: &SelfCheckCounts) -> String {
     if counts.is_empty() {
         return "-".to_owned();
     }
