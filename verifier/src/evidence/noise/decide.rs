@@ -65,6 +65,8 @@ pub enum Cause {
     CutZeros,
     /// Too few pairings, or too few that tell.
     TooFew,
+    /// No pairing at all, as of writes: waiting tells nothing.
+    NoPairs,
 }
 
 impl Cause {
@@ -78,6 +80,7 @@ impl Cause {
             Self::Twin => "legacy differs from its own twin here",
             Self::CutZeros => "a fraction without the zeros at its end, as rare as those are",
             Self::TooFew => "too few pairs to tell",
+            Self::NoPairs => "no second answer of legacy here; a write gets none: a rule must say",
         }
     }
 }
@@ -282,5 +285,10 @@ fn one(cell: &Cell, rejected: bool, pool: Pool, whole: Pool, pairs: u64) -> (Dec
     if pool.twin() >= NOISE_SEEN && pool.twin().saturating_mul(2) >= pool.core() {
         return (Decision::Noise, Cause::Twin);
     }
-    (Decision::Undecided, Cause::TooFew)
+    let cause = if pairs == 0 {
+        Cause::NoPairs
+    } else {
+        Cause::TooFew
+    };
+    (Decision::Undecided, cause)
 }

@@ -96,6 +96,22 @@ fn a_value_is_flagged_at_the_seventh_difference_without_one_of_the_twin() {
 }
 
 #[test]
+fn where_no_second_answer_comes_waiting_is_not_what_helps() {
+    let mut ledger = NoiseLedger::default();
+    let core = verdict(&[difference("/v", Kind::ValueChange, "1", "2")]);
+    let written = Paired {
+        endpoint: "POST /a",
+        statuses: statuses(),
+        core: &core,
+        twin: None,
+    };
+    ledger.observe(&written, &mut NoiseChanges::default());
+    let undecided = |cause| (Decision::Undecided, cause);
+    assert_eq!(decided(&ledger, "/v", 0), undecided(Cause::NoPairs));
+    assert_eq!(decided(&ledger, "/v", 5), undecided(Cause::TooFew));
+}
+
+#[test]
 fn churn_is_noise_and_a_changed_format_at_the_same_place_is_not() {
     let churn = [difference("/at", Kind::ValueChange, TIME.0, TIME.1)];
     let mut ledger = NoiseLedger::default();

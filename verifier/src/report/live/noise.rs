@@ -29,7 +29,7 @@ pub(super) fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<
 }
 
 /// Columns of the tables; a number's begins with `#`.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "endpoint",
     "place",
     "manner",
@@ -37,6 +37,7 @@ const COLUMNS: [&str; 8] = [
     "#twin only",
     "#both",
     "#of pairs",
+    "#unpaired",
     "why",
 ];
 
@@ -61,6 +62,7 @@ fn rows(report: &LiveReport, decision: Decision) -> Vec<Vec<String>> {
                 cell.twin_only.to_string(),
                 cell.both.to_string(),
                 judged.paired.to_string(),
+                cell.unpaired.to_string(),
                 judged.cause.words().to_owned(),
             ]);
         }
@@ -88,7 +90,7 @@ fn table(
     if rows.is_empty() {
         return Ok(());
     }
-    let widths = [40, 48, 40, 10, 10, 10, 10, 60];
+    let widths = [40, 48, 40, 10, 10, 10, 10, 10, 80];
     let columns: Vec<(&str, usize)> = COLUMNS
         .iter()
         .zip(widths)
@@ -99,6 +101,7 @@ fn table(
     for row in rows.into_iter().take(ROWS) {
         table.push(row);
     }
+    table.leave_out_idle(&["unpaired"]);
     writeln!(out, "{}", title.style(Style::new().bold()))?;
     lines(&table, out)?;
     if more > 0 {
