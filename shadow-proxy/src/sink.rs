@@ -218,9 +218,11 @@ fn compare_all(queue: &Queue, receiver: &Receiver<(Ticket, Box<Pair>)>, comparer
         match receiver.try_recv() {
             Ok((ticket, pair)) => {
                 let weight = pair.weight();
+                // Before its ticket is settled: whoever sees as many pairs here as requests are open takes
+                // them all to be through with core.
+                queue.pairs.fetch_sub(1, Ordering::Relaxed);
                 // Taken apart, so that its bytes are free before the next one is looked at.
                 comparer.compare(ticket, *pair);
-                queue.pairs.fetch_sub(1, Ordering::Relaxed);
                 queue.bytes.fetch_sub(weight, Ordering::Relaxed);
             }
             Err(TryRecvError::Empty) => thread::park_timeout(NAP),
