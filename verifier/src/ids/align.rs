@@ -32,7 +32,6 @@ pub struct Aligned {
 }
 
 /// Two answers to one request, as far as they are JSON.
-#[derive(Clone, Debug)]
 pub struct Answers<'t> {
     keys: &'t Keys,
     legacy: Option<Reading<'t>>,
@@ -273,18 +272,12 @@ fn single<'d>(rows: Node<'d>, reading: &Reading<'_>) -> Vec<(u64, Node<'d>)> {
     let says = rows.filter_map(|row| reading.says(row).map(|says| (says, row)));
     let mut all: Vec<(u64, Node<'d>)> = says.collect();
     all.sort_unstable_by_key(|(says, _)| *says);
-    let mut last = None;
-    let mut at = 0;
-    let mut single = Vec::with_capacity(all.len());
-    while let Some((says, row)) = all.get(at) {
-        let next = all.get(at + 1).map(|(says, _)| *says);
-        if last != Some(*says) && next != Some(*says) {
-            single.push((*says, *row));
-        }
-        last = Some(*says);
-        at += 1;
-    }
-    single
+    let alone = all.chunk_by(|(one, _), (next, _)| one == next);
+    let alone = alone.filter_map(|rows| match rows {
+        [row] => Some(*row),
+        _ => None,
+    });
+    alone.collect()
 }
 
 /// Pairs the ids of two answers, see [`Answers::align`].

@@ -2,6 +2,7 @@
 //! What keys say of ids: each key is looked at once, however many rows have it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use super::name::{OF, is_own_id, type_of};
 
 /// Places of the short way from a key to what is known of it; a power of two.
 const SLOTS: usize = 512;
-/// Keys that are remembered from answer to answer; more are forgotten before the next one.
-const MAX_REMEMBERED: usize = 2_000;
+/// Keys that are remembered from answer to answer, and their bytes; more are forgotten before the next one.
+const MAX_REMEMBERED: (usize, usize) = (2_000, 256 << 10);
 
 /// The keys that answers have had so far. Worth keeping from one pair of answers to the next: most have the
 /// same keys again.
-#[derive(Clone, Debug)]
 pub struct Keys {
     known: Vec<Key>,
+    /// The length of all their names.
+    bytes: usize,
     symbols: HashMap<Arc<str>, u32>,
     /// The symbol that was last looked up at each place, plus one.
     slots: Vec<u32>,
@@ -25,7 +27,6 @@ pub struct Keys {
 }
 
 /// What is known of a key.
-#[derive(Clone, Debug)]
 pub(super) struct Key {
     name: Arc<str>,
     id: Id,
@@ -33,7 +34,6 @@ pub(super) struct Key {
 }
 
 /// Of what a key's value is an id.
-#[derive(Clone, Debug)]
 enum Id {
     None,
     /// Of what the key stands in.
@@ -45,7 +45,6 @@ enum Id {
 }
 
 /// The type of what stands below a key.
-#[derive(Clone, Debug)]
 enum Below {
     /// The key only wraps it.
     Same,
@@ -54,10 +53,18 @@ enum Below {
     Type(String),
 }
 
+/// Prints how many there are: a key can be somebody's name.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.known.len())
+    }
+}
+
 impl Default for Keys {
     fn default() -> Self {
         Self {
             known: Vec::new(),
+            bytes: 0,
             symbols: HashMap::new(),
             slots: vec![0; SLOTS],
             seed: RandomState::new().hash_one(0_u8),
@@ -68,7 +75,8 @@ impl Default for Keys {
 impl Keys {
     /// Forgets all if it is more than a service's answers have.
     pub(super) fn bound(&mut self) {
-        if self.known.len() > MAX_REMEMBERED {
+        let (keys, bytes) = MAX_REMEMBERED;
+        if self.known.len() > keys || self.bytes > bytes {
             *self = Self::default();
         }
     }
@@ -103,8 +111,10 @@ impl Keys {
     fn add(&mut self, name: &str) -> u32 {
         let symbol = self.known.len() as u32;
         let key = Key::new(name);
-        self.symbols.insert(Arc::clone(&key.name), symbol);
+        let shared = Arc::clone(&key.name);
+        self.bytes += name.len();
         self.known.push(key);
+        self.symbols.insert(shared, symbol);
         symbol
     }
 }

@@ -1,6 +1,8 @@
 #![deny(clippy::disallowed_methods)]
 //! An answer that is read once: its values, the numbers of its keys, and what each object in it says.
 
+use std::borrow::Cow;
+
 use super::is_id;
 use super::keys::Keys;
 use crate::json::{Document, JsonType, Node};
@@ -20,7 +22,6 @@ const ARRAY: u64 = 7;
 const OBJECT: u64 = 8;
 
 /// A JSON text with a note at each node. It is of the [`Keys`] that it was read with.
-#[derive(Clone, Debug)]
 pub(super) struct Reading<'t> {
     pub(super) document: Document<'t>,
     /// At a key its symbol, at an object or array what it says.
@@ -190,7 +191,7 @@ fn scalar(node: Node<'_>, is_id: bool, seed: u64) -> u64 {
 }
 
 /// The id that a node holds, if it has the form of one.
-pub(super) fn id_of(node: Node<'_>) -> Option<std::borrow::Cow<'_, str>> {
+pub(super) fn id_of(node: Node<'_>) -> Option<Cow<'_, str>> {
     let text = match node.kind() {
         JsonType::Number => node.raw().into(),
         JsonType::String => node.as_str(),

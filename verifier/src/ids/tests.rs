@@ -290,6 +290,10 @@ fn keys_are_known_from_answer_to_answer_and_forgotten_when_they_are_too_many() {
         most = most.max(keys.len());
     }
     assert!((1_000..2_200).contains(&most), "{most}");
+    let long = format!(r#"{{"{}":1}}"#, "k".repeat(300 << 10));
+    Answers::read(long.as_bytes(), b"{}", &mut keys);
+    Answers::read(b"{}", b"{}", &mut keys);
+    assert_eq!(keys.len(), 0, "the bytes are bounded as well");
 }
 
 #[test]
