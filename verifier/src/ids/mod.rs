@@ -197,3 +197,6 @@ pub fn is_id(text: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
