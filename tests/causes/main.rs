@@ -17,7 +17,6 @@ use fixtures::rms::{Options, Side};
 use fixtures::web_client::{Traffic, drive};
 use shadow_proxy::Proxy;
 use tokio::task::JoinSet;
-use verifier::causes::causes;
 use verifier::cutover::{Database, Policy};
 use verifier::evidence::record::Group;
 use verifier::evidence::store;
@@ -123,7 +122,7 @@ pub(crate) struct Shown {
 impl Shown {
     fn of(report: &LiveReport) -> Self {
         let groups = report.groups();
-        let causes = causes(&groups).into_iter().map(|cause| {
+        let causes = report.causes().into_iter().map(|cause| {
             let signature = &cause.signature;
             let name = format!("{} at {}", signature.what(), signature.place);
             (name, cause.groups)

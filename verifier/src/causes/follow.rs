@@ -8,13 +8,19 @@
 //! | another id | what the object with that id says |
 //! | a key under its old name | the new one |
 //! | a member of another type | its neighbours that change alike, always together |
+//! | what else an answer says | an id in it that nobody could know to be the same |
+//! | a write that one side alone carried out | what its object says afterwards (`left_behind`) |
+//! | a difference in few of the exchanges | another one in just these (`company`) |
 //!
-//! Beside the first, each holds only for what is seen in no other exchange than what leads.
+//! Beside the first and the last but one, each holds only for what is seen in no other exchange than what leads.
 
 #![deny(clippy::disallowed_methods)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Compared;
+use super::company::hosts;
+use super::left_behind::writes;
 use crate::evidence::record::{Group, MAX_SAMPLES, RelationText, StatusPair};
 use crate::ids::is_own_id;
 use crate::verdict::Kind;
@@ -29,7 +35,7 @@ type Cell<'g> = (&'g str, StatusPair);
 type Missing<'g> = (&'g str, bool);
 
 /// For each group the one that it follows from; `None` for those that lead.
-pub(super) fn leaders(groups: &[(&str, &Group)]) -> Vec<Option<usize>> {
+pub(super) fn leaders(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Option<usize>> {
     let mut cells: BTreeMap<Cell<'_>, Vec<usize>> = BTreeMap::new();
     for (at, (_, group)) in groups.iter().enumerate() {
         let key = &group.key;
@@ -90,6 +96,13 @@ pub(super) fn leaders(groups: &[(&str, &Group)]) -> Vec<Option<usize>> {
                 leaders[at] = shown.leader(at);
             }
         }
+    }
+    for (at, write) in writes(groups, |at| leaders[at].is_none()) {
+        leaders[at] = Some(write);
+    }
+    let company = hosts(groups, compared, |at| leaders[at].is_none());
+    for (at, host) in company {
+        leaders[at] = Some(host);
     }
     // What leads may follow from something itself.
     for at in 0..leaders.len() {
@@ -165,6 +178,7 @@ impl<'g> In<'g> {
         let leader = self
             .envelope(at)
             .or_else(|| self.rows(at))
+            .or_else(|| self.unknown_id(at))
             .or_else(|| self.object(at))
             .or_else(|| self.renamed(at))
             .or_else(|| self.neighbour(at));
@@ -248,11 +262,28 @@ impl<'g> In<'g> {
                 return false;
             };
             // An id follows from one further out, and of two at one place the second from the first.
-            let further =
-                own.is_none_or(|own| object.len() < own.len() || (object == own && id < at));
+            let further = self.unknown_id(id).is_none()
+                && own.is_none_or(|own| object.len() < own.len() || (object == own && id < at));
             further && place.starts_with(object) && self.within(at, id)
         });
         ids.min_by_key(|&id| (self.place(id).len(), id))
+    }
+
+    /// An id that was not known to belong to core's, in answers that differ in what others show as well: the
+    /// object is the same, only nobody could tell.
+    fn unknown_id(&self, at: usize) -> Option<usize> {
+        let object = self.around(at)?;
+        if self.kind(at) != Kind::ValueChange {
+            return None;
+        }
+        let others = self.members.iter().copied().filter(|&other| {
+            other != at && self.place(other).starts_with(object) && self.kind(other) != Kind::Header
+        });
+        // What only this object says speaks for another one.
+        let (elsewhere, here): (Vec<usize>, Vec<usize>) = others
+            .filter(|&other| self.within(at, other) || self.within(other, at))
+            .partition(|&other| self.groups[other].1.exchanges > self.groups[at].1.exchanges);
+        here.is_empty().then(|| elsewhere.into_iter().min())?
     }
 
     fn renamed(&self, at: usize) -> Option<usize> {

@@ -8,19 +8,25 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod company;
 pub mod conditions;
 mod fields;
 mod follow;
+mod left_behind;
 pub mod minimise;
 pub mod parts;
 pub mod reduce;
+mod refusal;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::follow::leaders;
+pub use self::refusal::Refusal;
+use self::refusal::refusals;
 use crate::evidence::record::{Group, StatusPair};
 use crate::ids::is_own_id;
+use crate::relation::Relation;
 use crate::verdict::Kind;
 
 /// What it costs to name one more cause.
@@ -62,7 +68,7 @@ const SYSTEMIC: [&str; 11] = [
     "double-escaped",
 ];
 
-/// In a signature: whatever status legacy answers with.
+/// In a signature: whatever status a side answers with.
 pub const ANY_STATUS: u16 = 0;
 
 /// What the groups of one cause have in common.
@@ -75,6 +81,8 @@ pub struct Signature {
     /// Both statuses, where these are what differs, or where they tell one cause from another; legacy's is
     /// [`ANY_STATUS`] where core answers alike whatever it is.
     pub statuses: Option<StatusPair>,
+    /// The refusal that they have in common, where it tells one cause from another.
+    pub refusal: Option<Refusal>,
     /// `header:NAME`, `status`, `body`, a place or its end (`…/price`), or `*` for every place.
     pub place: String,
 }
@@ -89,7 +97,10 @@ impl Signature {
             self.relation.as_deref().unwrap_or_default(),
             statuses.as_deref().unwrap_or_default(),
             &self.place,
-        ] {
+        ]
+        .into_iter()
+        .chain(self.refusal.as_ref().map(Refusal::form))
+        {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -98,8 +109,17 @@ impl Signature {
 
     /// What happens, in a few words.
     pub fn what(&self) -> String {
+        let refusal = self.refusal.as_ref();
+        let refusal = refusal.map_or_else(String::new, |one| format!(", saying {}", one.mark()));
+        self.differs() + &refusal
+    }
+
+    fn differs(&self) -> String {
         match (&self.statuses, &self.relation) {
             (Some(pair), None) => match (pair.reference, pair.candidate) {
+                (reference, Some(ANY_STATUS)) => {
+                    format!("passes where legacy says {reference}")
+                }
                 (ANY_STATUS, Some(candidate)) => {
                     format!("status {candidate} whatever legacy says")
                 }
@@ -133,19 +153,23 @@ pub struct Cause {
     pub exchanges: u64,
 }
 
+/// How many exchanges of an endpoint were compared that had these statuses, with a difference or without.
+pub type Compared = BTreeMap<(String, StatusPair), u64>;
+
 /// The causes of `groups` (each with its id): first those whose repair makes most endpoints equal.
 /// Every group belongs to exactly one cause; the same groups give the same causes in any order.
-pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
+pub fn causes(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Cause> {
     let mut groups = groups.to_vec();
     groups.sort_by_key(|(id, _)| *id);
-    let leaders = leaders(&groups);
+    let leaders = leaders(&groups, compared);
     let fields = fields::together(&groups);
+    let refusals = refusals(&groups);
     let mut covers: BTreeMap<Signature, (u64, BTreeSet<usize>)> = BTreeMap::new();
     for (at, (_, group)) in groups.iter().enumerate() {
         if leaders[at].is_some() {
             continue;
         }
-        for (signature, cost) in signatures(group, fields.get(&at)) {
+        for (signature, cost) in signatures(group, fields.get(&at), refusals.get(&at)) {
             let entry = covers.entry(signature).or_insert((cost, BTreeSet::new()));
             // The cost of the least exact member counts.
             entry.0 = entry.0.max(cost);
@@ -187,6 +211,9 @@ pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
             .max_by_key(|&&at| (groups[at].1.exchanges, Reverse(at)));
         if let Some(&most) = most {
             signature.kind = groups[most].1.key.kind;
+            if signature.refusal.is_some() {
+                name_refusal(signature, &groups, members, most);
+            }
         }
         let led = leaders.iter().enumerate().filter_map(|(at, leader)| {
             leader.filter(|leader| members.contains(leader)).map(|_| at)
@@ -195,6 +222,37 @@ pub fn causes(groups: &[(&str, &Group)]) -> Vec<Cause> {
         members.extend(led);
     }
     ranked(&groups, &leaders, chosen)
+}
+
+/// Says what a shared refusal does: to which statuses, or else to which envelope.
+fn name_refusal(
+    signature: &mut Signature,
+    groups: &[(&str, &Group)],
+    members: &BTreeSet<usize>,
+    most: usize,
+) {
+    let keys = members.iter().map(|&at| &groups[at].1.key);
+    if keys.clone().all(|key| key.kind != Kind::Status) {
+        let key = &groups[most].1.key;
+        signature.relation = key.relation.as_ref().map(|relation| relation.text.clone());
+        signature.statuses = Some(key.statuses);
+        signature.place.clone_from(&key.place);
+        return;
+    }
+    let pairs: BTreeSet<StatusPair> = keys.map(|key| key.statuses).collect();
+    let by_core = signature.refusal.as_ref().is_some_and(|one| one.by_core);
+    signature.statuses = pairs.first().map(|pair| match (pairs.len(), by_core) {
+        (1, _) => *pair,
+        (_, true) => StatusPair {
+            reference: ANY_STATUS,
+            ..*pair
+        },
+        (_, false) => StatusPair {
+            candidate: Some(ANY_STATUS),
+            ..*pair
+        },
+    });
+    signature.kind = Kind::Status;
 }
 
 /// Cost for each group still to be covered, as a fraction without rounding; then the larger cover.
@@ -206,8 +264,12 @@ fn cheaper(a: &(u64, BTreeSet<usize>), b: &(u64, BTreeSet<usize>)) -> Ordering {
 }
 
 /// Signatures that cover a group, each with its cost. `fields` names the header fields that are missing
-/// together with this one.
-fn signatures(group: &Group, fields: Option<&String>) -> Vec<(Signature, u64)> {
+/// together with this one, `refusal` is what it shares with other groups.
+fn signatures(
+    group: &Group,
+    fields: Option<&String>,
+    refusal: Option<&Refusal>,
+) -> Vec<(Signature, u64)> {
     let key = &group.key;
     let class = key
         .relation
@@ -223,13 +285,27 @@ fn signatures(group: &Group, fields: Option<&String>) -> Vec<(Signature, u64)> {
         // One envelope is written by what rejects tokens, another by what reads the body.
         statuses: (key.kind == Kind::Status || class == Some("error-envelope"))
             .then_some(key.statuses),
+        refusal: None,
         place,
     };
     if let Some(fields) = fields {
         return vec![(signature(format!("header:{fields}")), NAMED)];
     }
+    let mut all = Vec::new();
+    if let Some(refusal) = refusal {
+        let mut refused = signature("status".to_owned());
+        refused.kind = Kind::Status;
+        (refused.relation, refused.statuses) = (None, None);
+        refused.refusal = Some(refusal.clone());
+        all.push((refused, NAMED));
+        let refuses = |status| (400..500).contains(&status);
+        // Where both refuse, it may as well be another status for the same reasons.
+        if !(refuses(key.statuses.reference) && key.statuses.candidate.is_some_and(refuses)) {
+            return all;
+        }
+    }
     let keys = keys(&key.place);
-    let mut all = vec![(signature(key.place.clone()), NAMED)];
+    all.push((signature(key.place.clone()), NAMED));
     for (away, rest) in keys.iter().enumerate() {
         // Of what it is the id, the last key alone does not say.
         if is_other_object(group) && away > 0 && rest.rfind('/') == Some(0) {
@@ -240,6 +316,12 @@ fn signatures(group: &Group, fields: Option<&String>) -> Vec<(Signature, u64)> {
     }
     if !keys.is_empty() && class.is_some_and(|class| SYSTEMIC.contains(&class)) {
         all.push((signature("*".to_owned()), NAMED + EVERYWHERE));
+    }
+    if class == Some(Relation::Ties(String::new()).class()) {
+        // Who orders otherwise may happen to be seen among equal keys alone.
+        let mut order = signature(key.place.clone());
+        order.relation = Some(Relation::Permutation.to_string());
+        all.push((order, NAMED + LEFT_AWAY));
     }
     let candidate = key.statuses.candidate;
     if key.kind == Kind::Status && candidate.is_some_and(|status| REGARDLESS.contains(&status)) {

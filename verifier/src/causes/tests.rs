@@ -1,3 +1,5 @@
+mod across;
+
 use super::*;
 use crate::evidence::record::MAX_SAMPLES;
 use crate::evidence::record::{
@@ -38,7 +40,7 @@ fn found(rows: &[Row]) -> Vec<Cause> {
         )
         .map(|(key, samples)| (key.id(), group(key, 3, samples)))
         .collect();
-    sorted(&groups)
+    sorted(&groups, &Compared::new())
 }
 
 fn group(key: GroupKey, exchanges: u64, samples: Vec<Sample>) -> Group {
@@ -53,11 +55,15 @@ fn group(key: GroupKey, exchanges: u64, samples: Vec<Sample>) -> Group {
 }
 
 /// The causes of the groups, which are the same in any order and leave no group out.
-fn sorted(groups: &[(String, Group)]) -> Vec<Cause> {
+fn sorted(groups: &[(String, Group)], compared: &Compared) -> Vec<Cause> {
     let mut shown: Vec<_> = groups.iter().map(|(id, g)| (id.as_str(), g)).collect();
-    let all = causes(&shown);
+    let all = causes(&shown, compared);
     shown.reverse();
-    assert_eq!(causes(&shown), all, "the order of groups decides nothing");
+    assert_eq!(
+        causes(&shown, compared),
+        all,
+        "the order of groups decides nothing"
+    );
     let covered: usize = all.iter().map(|cause| cause.groups.len()).sum();
     assert_eq!(covered, groups.len(), "each group has one cause");
     all
@@ -191,6 +197,36 @@ type Seen = (
     &'static [&'static str],
 );
 
+/// An example of a group, of a request for `/` at the beginning of time.
+fn sample(rank: &str, key: &GroupKey, values: (Option<&str>, Option<&str>)) -> Sample {
+    Sample {
+        rank: rank.to_owned(),
+        at_ms: 0,
+        traceparent: None,
+        request_id: None,
+        request: StoredRequest {
+            method: "GET".to_owned(),
+            target: "/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        },
+        reference: StoredAnswer::default(),
+        candidate: StoredAnswer::default(),
+        difference: StoredDifference {
+            location: key.place.clone(),
+            kind: key.kind,
+            reference: values.0.map(str::to_owned),
+            candidate: values.1.map(str::to_owned),
+            relation: None,
+            severity: Severity::Risky,
+            group: key.place.clone(),
+            rule: None,
+            detail: None,
+        },
+        findings: 1,
+    }
+}
+
 /// The causes of what is seen, as `what at place × groups`.
 fn told(seen: &[Seen]) -> Vec<String> {
     let groups: Vec<(String, Group)> = seen
@@ -215,38 +251,18 @@ fn told(seen: &[Seen]) -> Vec<String> {
                     }),
                     severity: Severity::Risky,
                 };
-                let samples = exchanges.iter().map(|rank| Sample {
-                    rank: (*rank).to_owned(),
-                    at_ms: 0,
-                    traceparent: None,
-                    request_id: None,
-                    request: StoredRequest {
-                        method: "GET".to_owned(),
-                        target: "/".to_owned(),
-                        headers: Vec::new(),
-                        body: None,
-                    },
-                    reference: StoredAnswer::default(),
-                    candidate: StoredAnswer::default(),
-                    difference: StoredDifference {
-                        location: place.to_owned(),
-                        kind,
-                        reference: values.0.map(str::to_owned),
-                        candidate: values.1.map(str::to_owned),
-                        relation: None,
-                        severity: Severity::Risky,
-                        group: place.to_owned(),
-                        rule: None,
-                        detail: None,
-                    },
-                    findings: 1,
-                });
+                let samples = exchanges.iter().map(|rank| sample(rank, &key, values));
                 let kept = samples.take(MAX_SAMPLES).collect();
                 (key.id(), group(key, exchanges.len() as u64, kept))
             },
         )
         .collect();
-    let mut told: Vec<String> = sorted(&groups)
+    lines(&sorted(&groups, &Compared::new()))
+}
+
+/// Each cause as `what at place × groups`.
+fn lines(causes: &[Cause]) -> Vec<String> {
+    let mut told: Vec<String> = causes
         .iter()
         .map(|cause| {
             let signature = &cause.signature;

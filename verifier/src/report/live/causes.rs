@@ -8,8 +8,8 @@ use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Value, json};
 
 use super::{LiveReport, Side, curl};
+use crate::causes::Cause;
 use crate::causes::conditions::{Condition, Members, condition};
-use crate::causes::{Cause, causes};
 use crate::evidence::adopt;
 use crate::evidence::record::{Group, Sample};
 use crate::report::sheet::Grid;
@@ -85,7 +85,7 @@ fn row(report: &LiveReport, at: usize, cause: &Cause) -> [String; COLUMNS.len()]
 
 /// The section of a sheet; without rows where nothing differs.
 pub(super) fn grid(report: &LiveReport) -> Grid {
-    let all = causes(&report.groups());
+    let all = report.causes();
     let rows = all.iter().enumerate();
     Grid {
         title: "Causes",
@@ -204,7 +204,7 @@ fn only_value(condition: &Condition) -> Value {
 
 /// The causes for programs, in the order of their rank.
 pub(super) fn values(report: &LiveReport) -> Vec<Value> {
-    let all = causes(&report.groups());
+    let all = report.causes();
     all.iter()
         .map(|cause| {
             json!({
@@ -212,6 +212,11 @@ pub(super) fn values(report: &LiveReport) -> Vec<Value> {
                 "what": cause.signature.what(),
                 "kind": cause.signature.kind,
                 "relation": cause.signature.relation,
+                "refusal": cause.signature.refusal.as_ref().map(|refusal| json!({
+                    "by": if refusal.by_core { "core" } else { "legacy" },
+                    "status": refusal.status,
+                    "says": refusal.says,
+                })),
                 "place": cause.signature.place,
                 "only": only(report, cause).as_ref().map(only_value),
                 "endpoints": cause.endpoints,

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
+use crate::causes::{Cause, Compared, causes};
 use crate::confidence::{
     Assessment, ConfidenceConfig, LatencyAssessment, Pool, Standing, Whole, assess,
     latency_together,
@@ -293,6 +294,19 @@ impl LiveReport {
                 .then(a_id.cmp(b_id))
         });
         groups
+    }
+
+    /// What is behind the groups that are findings: first that whose repair makes most endpoints equal.
+    pub fn causes(&self) -> Vec<Cause> {
+        let mut compared = Compared::new();
+        for (endpoint, record) in &self.evidence.ledger.endpoints {
+            let by_status = [&record.tally.equal_by_status, &record.different_by_status];
+            for (statuses, count) in by_status.into_iter().flatten() {
+                let sum = compared.entry((endpoint.clone(), *statuses)).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        causes(&self.groups(), &compared)
     }
 
     /// The cells of a group that core differs in, the most frequent first.

@@ -28,7 +28,7 @@ pub fn write(report: &LiveReport, out: &mut dyn io::Write) -> io::Result<()> {
     endpoints(report, out)?;
     latency::write(report, out)?;
     let groups = report.groups();
-    let all = crate::causes::causes(&groups);
+    let all = report.causes();
     causes::write(report, &all, out)?;
     let ranks = causes::ranks(&all);
     // Each cause with its example; the other groups tell no more than how often and where.

@@ -1,0 +1,119 @@
+//! Whose refusal makes statuses differ. An error that says the same at several places is written at one place of
+//! the program, whatever the other side answered; two that say different things hardly are.
+
+#![deny(clippy::disallowed_methods)]
+
+use std::collections::BTreeMap;
+
+use crate::evidence::record::{Group, StoredAnswer};
+use crate::json::{Document, JsonType};
+use crate::verdict::Kind;
+
+/// Members of an error that say what it is, the ones for programs first: those of problem details
+/// ([RFC 9457, section 3.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1)) and of common frameworks.
+const SAYS: [&str; 10] = [
+    "code",
+    "errorCode",
+    "error_code",
+    "type",
+    "message",
+    "msg",
+    "error_description",
+    "detail",
+    "title",
+    "error",
+];
+/// A longer body that is no JSON is a page of its own.
+const MAX_PAGE: usize = 200;
+
+/// An answer that several groups of differences have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// Whether core gives it; otherwise legacy does, and core has no word against what was asked.
+    pub by_core: bool,
+    /// Its status.
+    pub status: u16,
+    /// What it says, redacted.
+    pub says: String,
+}
+
+impl Refusal {
+    /// What it says, as short as a table needs it: where the text is hidden, the mark that stands for it
+    /// wherever it is shown.
+    pub fn mark(&self) -> &str {
+        let mark = self.says.rfind('#').map(|at| &self.says[at..]);
+        mark.map_or(&self.says, |mark| mark.trim_end_matches(']'))
+    }
+
+    /// What it says without that mark, which depends on the key: alike in every report.
+    pub(super) fn form(&self) -> &str {
+        self.says.split('#').next().unwrap_or_default()
+    }
+}
+
+/// For the groups whose statuses or error envelopes differ: the refusal behind them, if it is seen at others, too.
+pub(super) fn refusals(groups: &[(&str, &Group)]) -> BTreeMap<usize, Refusal> {
+    let all = groups.iter().enumerate();
+    let mut found: BTreeMap<usize, Refusal> = all
+        .filter_map(|(at, (_, group))| Some((at, refusal(group)?)))
+        .collect();
+    let mut times: BTreeMap<Refusal, usize> = BTreeMap::new();
+    for refusal in found.values() {
+        *times.entry(refusal.clone()).or_default() += 1;
+    }
+    found.retain(|_, refusal| times[refusal] > 1);
+    found
+}
+
+fn refusal(group: &Group) -> Option<Refusal> {
+    let key = &group.key;
+    let relation = key.relation.as_ref();
+    let is_envelope = relation.is_some_and(|relation| relation.class == "error-envelope");
+    if key.kind != Kind::Status && !is_envelope {
+        return None;
+    }
+    let sample = group.samples.first()?;
+    let by = |by_core, status, answer: &StoredAnswer| {
+        let says = says(answer.body.as_ref()?)?;
+        Some(Refusal {
+            by_core,
+            status,
+            says,
+        })
+    };
+    let (legacy, core) = (key.statuses.reference, key.statuses.candidate?);
+    // What fails within says nothing of what was asked.
+    let refuses = |status: u16| (400..500).contains(&status);
+    if refuses(core) {
+        return by(true, core, &sample.candidate);
+    }
+    // One page for whatever is asked, or what legacy has a word against.
+    let page = refuses(legacy)
+        && core < 400
+        && sample
+            .candidate
+            .body
+            .as_ref()
+            .is_some_and(|body| body.starts_with('['));
+    if page {
+        return by(true, core, &sample.candidate);
+    }
+    (refuses(legacy) && core < 400).then(|| by(false, legacy, &sample.reference))?
+}
+
+/// What an error says.
+fn says(body: &str) -> Option<String> {
+    if body.starts_with('[') && body.len() <= MAX_PAGE && !body.starts_with("[{") {
+        return Some(body.to_owned());
+    }
+    let document = Document::parse(body.as_bytes()).ok()?;
+    let root = document.root();
+    if root.kind() != JsonType::Object {
+        return None;
+    }
+    let said = SAYS.iter().find_map(|name| {
+        let mut members = root.members();
+        members.find(|(key, value)| key.as_str() == *name && value.kind() == JsonType::String)
+    });
+    said.map(|(_, value)| value.as_str().into_owned())
+}
