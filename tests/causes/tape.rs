@@ -136,7 +136,7 @@ pub(super) fn play(tape: &[Vec<u8>], proxy: &Proxy) {
         assert!(answer.starts_with(b"HTTP/1.1 "), "an answer");
         // Those that only wait for their verdict are through, but they may not be many: ids are learnt with the
         // verdict. In this order: a request moves on from one count to the other.
-        wait(proxy, Duration::from_micros(100), || {
+        wait(proxy, Duration::from_millis(1), || {
             let open = proxy.counters().total().in_flight();
             open <= proxy.queued() as u64 && open <= MOST_QUEUED
         });

@@ -18,7 +18,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Compared;
+use super::Context;
 use super::company::hosts;
 use super::left_behind::writes;
 use crate::evidence::record::{Group, MAX_SAMPLES, RelationText, StatusPair};
@@ -35,7 +35,7 @@ type Cell<'g> = (&'g str, StatusPair);
 type Missing<'g> = (&'g str, bool);
 
 /// For each group the one that it follows from; `None` for those that lead.
-pub(super) fn leaders(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Option<usize>> {
+pub(super) fn leaders(groups: &[(&str, &Group)], context: &Context) -> Vec<Option<usize>> {
     let mut cells: BTreeMap<Cell<'_>, Vec<usize>> = BTreeMap::new();
     for (at, (_, group)) in groups.iter().enumerate() {
         let key = &group.key;
@@ -97,10 +97,10 @@ pub(super) fn leaders(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Opt
             }
         }
     }
-    for (at, write) in writes(groups, |at| leaders[at].is_none()) {
+    for (at, write) in writes(groups, context, |at| leaders[at].is_none()) {
         leaders[at] = Some(write);
     }
-    let company = hosts(groups, compared, |at| leaders[at].is_none());
+    let company = hosts(groups, &context.compared, |at| leaders[at].is_none());
     for (at, host) in company {
         leaders[at] = Some(host);
     }
@@ -142,6 +142,22 @@ pub(super) fn within(part: &Group, whole: &Group) -> bool {
     part.exchanges <= whole.exchanges
         && !part.samples.is_empty()
         && ranks.all(|rank| known(rank) || (cut && rank > last.rank.as_str()))
+}
+
+/// Whether both sides have a whole number at a place outside every list, which is no id.
+pub(super) fn is_count(group: &Group) -> bool {
+    let number = |text: &Option<String>| {
+        text.as_deref()
+            .is_some_and(|text| text.parse::<u64>().is_ok())
+    };
+    let key = &group.key;
+    let is_id = key.place.rsplit('/').next().is_some_and(is_own_id);
+    key.kind == Kind::ValueChange
+        && !key.place.contains("/*")
+        && !is_id
+        && group.samples.first().is_some_and(|one| {
+            number(&one.difference.reference) && number(&one.difference.candidate)
+        })
 }
 
 /// Groups of one endpoint whose statuses agree.
@@ -217,7 +233,7 @@ impl<'g> In<'g> {
         {
             return Some(leader);
         }
-        let (place, is_count) = (self.place(at), self.is_count(at));
+        let (place, is_count) = (self.place(at), is_count(self.groups[at].1));
         let sign = self.find(|other| {
             let Some(list) = self.list(other).filter(|list| Some(*list) != own) else {
                 return false;
@@ -228,21 +244,6 @@ impl<'g> In<'g> {
             (inside || counts) && self.within(at, other)
         })?;
         self.list(sign).and_then(first)
-    }
-
-    /// Whether both sides have a whole number at a place outside every list.
-    fn is_count(&self, at: usize) -> bool {
-        let number = |text: &Option<String>| {
-            text.as_deref()
-                .is_some_and(|text| text.parse::<u64>().is_ok())
-        };
-        let sample = self.groups[at].1.samples.first();
-        self.kind(at) == Kind::ValueChange
-            && !self.place(at).contains("/*")
-            && self.around(at).is_none()
-            && sample.is_some_and(|one| {
-                number(&one.difference.reference) && number(&one.difference.candidate)
-            })
     }
 
     /// The object around an id that differs, with a slash at its end.

@@ -5,58 +5,148 @@
 
 use std::collections::BTreeMap;
 
+use super::Context;
+use super::follow::is_count;
 use crate::evidence::record::{Group, Sample, StatusPair};
-use crate::ids::is_own_id;
+use crate::ids::{is_own_id, type_of_path, type_of_template};
 use crate::json::{Document, JsonType, Node};
-use crate::relation::{FormatClass, format_class};
 use crate::verdict::Kind;
 
-/// An object by the collection in whose path it stands and its id, as legacy knows it.
+/// An object by the type that its path names and its id, as legacy knows it.
 type Object = (String, String);
+
+/// Since when something is on one side alone, and the group of the write that made it so.
+type Since = (i64, usize);
+
+/// What writes did that one side alone carried out.
+#[derive(Default)]
+struct Written {
+    /// The first write of each object.
+    objects: BTreeMap<Object, Since>,
+    /// The first that made one, by type and whether core made it.
+    made: BTreeMap<(String, bool), Since>,
+}
+
+impl Written {
+    fn of(groups: &[(&str, &Group)]) -> Self {
+        let mut all = Self::default();
+        for (at, (_, group)) in groups.iter().enumerate() {
+            let statuses = group.key.statuses;
+            if group.key.kind != Kind::Status || !is_one_sided(statuses) {
+                continue;
+            }
+            let by_core = !is_success(statuses.reference);
+            for sample in group.samples.iter().filter(|sample| is_write(sample)) {
+                let since = (sample.at_ms, at);
+                let object = in_target(sample).pop();
+                if object.is_none() {
+                    earliest(
+                        &mut all.made,
+                        (type_of_template(path(sample)), by_core),
+                        since,
+                    );
+                }
+                if let Some(object) = object.or_else(|| made(sample)) {
+                    earliest(&mut all.objects, object, since);
+                }
+            }
+        }
+        all
+    }
+
+    /// The write that explains a row which one side's list lacks.
+    fn of_row(&self, sample: &Sample, context: &Context) -> Option<&Since> {
+        let difference = &sample.difference;
+        let (row, by_core) = match (&difference.reference, &difference.candidate) {
+            (Some(row), None) => (row, false),
+            (None, Some(row)) => (row, true),
+            _ => return None,
+        };
+        let document = Document::parse(row.as_bytes()).ok()?;
+        let row = (
+            type_of_template(path(sample)),
+            own_id(document.root(), false)?,
+        );
+        let legacy = if by_core {
+            context.core.get(&row).cloned()
+        } else {
+            context.legacy.contains(&row).then(|| row.1.clone())
+        };
+        match legacy {
+            Some(legacy) => self.objects.get(&(row.0, legacy)),
+            // The other side has no such object, as far as anybody saw.
+            None => self
+                .objects
+                .get(&row)
+                .filter(|_| !by_core)
+                .or_else(|| self.made.get(&(row.0, by_core))),
+        }
+    }
+}
+
+fn earliest<K: Ord>(all: &mut BTreeMap<K, Since>, key: K, since: Since) {
+    let first = all.entry(key).or_insert(since);
+    *first = since.min(*first);
+}
 
 /// For the groups that are seen only of objects which a write left different, after it: the group of that write.
 /// Those for which `leads` is false are left out.
 pub(super) fn writes(
     groups: &[(&str, &Group)],
+    context: &Context,
     leads: impl Fn(usize) -> bool,
 ) -> BTreeMap<usize, usize> {
-    // Of each object the first write that one side alone carried out.
-    let mut written: BTreeMap<Object, (i64, usize)> = BTreeMap::new();
-    for (at, (_, group)) in groups.iter().enumerate() {
-        if group.key.kind != Kind::Status || !is_one_sided(group.key.statuses) {
-            continue;
-        }
-        for sample in group.samples.iter().filter(|sample| is_write(sample)) {
-            if let Some(object) = written_object(sample) {
-                let since = (sample.at_ms, at);
-                let first = written.entry(object).or_insert(since);
-                *first = since.min(*first);
-            }
-        }
-    }
+    let written = Written::of(groups);
     let mut found = BTreeMap::new();
+    // Endpoints whose lists have other rows for it.
+    let mut lists: BTreeMap<&str, Since> = BTreeMap::new();
     for (at, (_, group)) in groups.iter().enumerate() {
         if !leads(at) || !may_be_left_behind(group) {
             continue;
         }
+        let is_row = group.key.place.ends_with("/*");
         let mut by_sample = group.samples.iter().map(|sample| {
-            let row = missing_row(sample);
-            let is_row = row.is_some();
-            let objects = in_target(sample).into_iter().chain(row);
-            let earlier = objects
-                .filter_map(|object| written.get(&object))
-                .filter(|(since, write)| *since <= sample.at_ms && *write != at);
-            (earlier.min().map(|(_, write)| *write), is_row)
+            let objects = in_target(sample);
+            let all = objects
+                .iter()
+                .filter_map(|object| written.objects.get(object))
+                .chain(written.of_row(sample, context).filter(|_| is_row));
+            all.filter(|(since, write)| *since <= sample.at_ms && *write != at)
+                .min()
+                .copied()
         });
-        let Some((Some(write), is_row)) = by_sample.next() else {
+        let Some(Some(since)) = by_sample.next() else {
             continue;
         };
-        // Only the first example has bodies, and so the rows of a list.
-        if is_row || by_sample.all(|(write, _)| write.is_some()) {
-            found.insert(at, write);
+        if by_sample.all(|write| write.is_some()) {
+            found.insert(at, since.1);
+            if is_row {
+                earliest(&mut lists, group.key.endpoint.as_str(), since);
+            }
+        }
+    }
+    // Where a row is missing, others stand in its place, and there are fewer.
+    for (at, (_, group)) in groups.iter().enumerate() {
+        let since = lists.get(group.key.endpoint.as_str());
+        if let Some((since, write)) = since
+            && *since <= group.first_ms
+            && leads(at)
+            && (is_count(group) || is_id_of_row(group))
+        {
+            found.entry(at).or_insert(*write);
         }
     }
     found
+}
+
+/// Whether rows of a list have other ids.
+fn is_id_of_row(group: &Group) -> bool {
+    let key = &group.key;
+    key.kind == Kind::ValueChange
+        && key
+            .place
+            .rsplit_once("/*/")
+            .is_some_and(|(list, id)| is_own_id(id) && !list.contains('*'))
 }
 
 fn is_success(status: u16) -> bool {
@@ -92,49 +182,30 @@ fn may_be_left_behind(group: &Group) -> bool {
     }
 }
 
+fn path(sample: &Sample) -> &str {
+    sample.request.target.split('?').next().unwrap_or_default()
+}
+
 /// The objects that a path names, the innermost last.
 fn in_target(sample: &Sample) -> Vec<Object> {
-    let path = sample.request.target.split('?').next().unwrap_or_default();
-    let segments: Vec<&str> = path.split('/').collect();
-    let pairs = segments.windows(2).filter(|pair| is_id(pair[1]));
-    pairs
-        .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
+    let path = path(sample);
+    let ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([path.len()]);
+    ends.filter_map(|end| type_of_path(&path[..end]))
+        .map(|(kind, id)| (kind, id.to_owned()))
         .collect()
 }
 
-/// What a write was about: the object that its path ends with, or the one that it made.
-fn written_object(sample: &Sample) -> Option<Object> {
-    let path = sample.request.target.split('?').next().unwrap_or_default();
-    let last = path.rsplit('/').next().unwrap_or_default();
-    if let Some(object) = in_target(sample).pop() {
-        return Some(object);
-    }
-    let made = sample.reference.status.is_some_and(is_success);
-    let body = sample.reference.body.as_ref().filter(|_| made)?;
-    let document = Document::parse(body.as_bytes()).ok()?;
-    Some((last.to_owned(), own_id(document.root(), true)?))
-}
-
-/// The row that legacy's list has and core's has not, as an object of the list's collection.
-fn missing_row(sample: &Sample) -> Option<Object> {
-    let difference = &sample.difference;
-    if difference.reference.is_none() || difference.candidate.is_some() {
-        return None;
-    }
+/// The object that a write made of which legacy tells.
+fn made(sample: &Sample) -> Option<Object> {
     let body = sample.reference.body.as_ref()?;
     let document = Document::parse(body.as_bytes()).ok()?;
-    let row = document.resolve(&difference.location)?;
-    let path = sample.request.target.split('?').next().unwrap_or_default();
-    let last = path.rsplit('/').next().unwrap_or_default();
-    Some((last.to_owned(), own_id(row, false)?))
-}
-
-fn is_id(segment: &str) -> bool {
-    !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit())
-        || matches!(
-            format_class(segment),
-            FormatClass::Uuid(_) | FormatClass::Ulid
-        )
+    Some((
+        type_of_template(path(sample)),
+        own_id(document.root(), true)?,
+    ))
 }
 
 /// The id of an object, or of an object in it.

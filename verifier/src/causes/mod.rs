@@ -68,7 +68,7 @@ const SYSTEMIC: [&str; 11] = [
     "double-escaped",
 ];
 
-/// In a signature: whatever status a side answers with.
+/// In a signature: whatever status legacy answers with.
 pub const ANY_STATUS: u16 = 0;
 
 /// What the groups of one cause have in common.
@@ -117,9 +117,6 @@ impl Signature {
     fn differs(&self) -> String {
         match (&self.statuses, &self.relation) {
             (Some(pair), None) => match (pair.reference, pair.candidate) {
-                (reference, Some(ANY_STATUS)) => {
-                    format!("passes where legacy says {reference}")
-                }
                 (ANY_STATUS, Some(candidate)) => {
                     format!("status {candidate} whatever legacy says")
                 }
@@ -156,12 +153,23 @@ pub struct Cause {
 /// How many exchanges of an endpoint were compared that had these statuses, with a difference or without.
 pub type Compared = BTreeMap<(String, StatusPair), u64>;
 
+/// What evidence knows beside its groups.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// How many exchanges were compared.
+    pub compared: Compared,
+    /// Ids of legacy whose counterpart is known, with their type.
+    pub legacy: BTreeSet<(String, String)>,
+    /// Legacy's id for one of core's, with its type.
+    pub core: BTreeMap<(String, String), String>,
+}
+
 /// The causes of `groups` (each with its id): first those whose repair makes most endpoints equal.
 /// Every group belongs to exactly one cause; the same groups give the same causes in any order.
-pub fn causes(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Cause> {
+pub fn causes(groups: &[(&str, &Group)], context: &Context) -> Vec<Cause> {
     let mut groups = groups.to_vec();
     groups.sort_by_key(|(id, _)| *id);
-    let leaders = leaders(&groups, compared);
+    let leaders = leaders(&groups, context);
     let fields = fields::together(&groups);
     let refusals = refusals(&groups);
     let mut covers: BTreeMap<Signature, (u64, BTreeSet<usize>)> = BTreeMap::new();
@@ -189,6 +197,7 @@ pub fn causes(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Cause> {
         signature.place != "*" || names.len() >= from
     });
     let mut chosen: Vec<(Signature, BTreeSet<usize>)> = Vec::new();
+    let whole = covers.clone();
     loop {
         let best = covers
             .iter()
@@ -204,6 +213,7 @@ pub fn causes(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Cause> {
         }
         chosen.push((signature, members));
     }
+    join(&whole, &mut chosen);
     for (signature, members) in &mut chosen {
         // As the most frequent of those that it was chosen for.
         let most = members
@@ -224,6 +234,36 @@ pub fn causes(groups: &[(&str, &Group)], compared: &Compared) -> Vec<Cause> {
     ranked(&groups, &leaders, chosen)
 }
 
+/// Takes one signature for several that were chosen one after the other, where it covers them all and costs
+/// less than they do together.
+fn join(
+    covers: &BTreeMap<Signature, (u64, BTreeSet<usize>)>,
+    chosen: &mut Vec<(Signature, BTreeSet<usize>)>,
+) {
+    loop {
+        let saved = |(cost, members): &(u64, BTreeSet<usize>)| {
+            let covered = chosen.iter().filter(|(_, part)| part.is_subset(members));
+            let sum: u64 = covered.map(|(part, _)| covers[part].0).sum();
+            sum.saturating_sub(*cost)
+        };
+        let best = covers
+            .iter()
+            .map(|(signature, cover)| (saved(cover), signature))
+            .max_by_key(|(saved, signature)| (*saved, Reverse(*signature)));
+        let Some((1.., signature)) = best else {
+            return;
+        };
+        let members = &covers[signature].1;
+        let (parts, rest) = std::mem::take(chosen)
+            .into_iter()
+            .partition(|(_, part)| part.is_subset(members));
+        *chosen = rest;
+        let parts: Vec<(Signature, BTreeSet<usize>)> = parts;
+        let all = parts.into_iter().flat_map(|(_, part)| part).collect();
+        chosen.push((signature.clone(), all));
+    }
+}
+
 /// Says what a shared refusal does: to which statuses, or else to which envelope.
 fn name_refusal(
     signature: &mut Signature,
@@ -240,15 +280,11 @@ fn name_refusal(
         return;
     }
     let pairs: BTreeSet<StatusPair> = keys.map(|key| key.statuses).collect();
-    let by_core = signature.refusal.as_ref().is_some_and(|one| one.by_core);
-    signature.statuses = pairs.first().map(|pair| match (pairs.len(), by_core) {
-        (1, _) => *pair,
-        (_, true) => StatusPair {
+    // What legacy refuses is told apart by what core says instead.
+    signature.statuses = pairs.first().map(|pair| match pairs.len() {
+        1 => *pair,
+        _ => StatusPair {
             reference: ANY_STATUS,
-            ..*pair
-        },
-        (_, false) => StatusPair {
-            candidate: Some(ANY_STATUS),
             ..*pair
         },
     });

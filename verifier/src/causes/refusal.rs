@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::record::{Group, StoredAnswer};
+use crate::evidence::record::Group;
 use crate::json::{Document, JsonType};
 use crate::verdict::Kind;
 
@@ -33,6 +33,8 @@ pub struct Refusal {
     pub by_core: bool,
     /// Its status.
     pub status: u16,
+    /// What core answers where legacy refuses.
+    pub instead: Option<u16>,
     /// What it says, redacted.
     pub says: String,
 }
@@ -73,11 +75,12 @@ fn refusal(group: &Group) -> Option<Refusal> {
         return None;
     }
     let sample = group.samples.first()?;
-    let by = |by_core, status, answer: &StoredAnswer| {
-        let says = says(answer.body.as_ref()?)?;
+    let by_core = |status| {
+        let says = says(sample.candidate.body.as_ref()?)?;
         Some(Refusal {
-            by_core,
+            by_core: true,
             status,
+            instead: None,
             says,
         })
     };
@@ -85,7 +88,7 @@ fn refusal(group: &Group) -> Option<Refusal> {
     // What fails within says nothing of what was asked.
     let refuses = |status: u16| (400..500).contains(&status);
     if refuses(core) {
-        return by(true, core, &sample.candidate);
+        return by_core(core);
     }
     // One page for whatever is asked, or what legacy has a word against.
     let page = refuses(legacy)
@@ -96,9 +99,17 @@ fn refusal(group: &Group) -> Option<Refusal> {
             .as_ref()
             .is_some_and(|body| body.starts_with('['));
     if page {
-        return by(true, core, &sample.candidate);
+        return by_core(core);
     }
-    (refuses(legacy) && core < 400).then(|| by(false, legacy, &sample.reference))?
+    if !refuses(legacy) || core >= 400 {
+        return None;
+    }
+    Some(Refusal {
+        by_core: false,
+        status: legacy,
+        instead: Some(core),
+        says: says(sample.reference.body.as_ref()?)?,
+    })
 }
 
 /// What an error says.

@@ -40,7 +40,7 @@ fn found(rows: &[Row]) -> Vec<Cause> {
         )
         .map(|(key, samples)| (key.id(), group(key, 3, samples)))
         .collect();
-    sorted(&groups, &Compared::new())
+    sorted(&groups, &Context::default())
 }
 
 fn group(key: GroupKey, exchanges: u64, samples: Vec<Sample>) -> Group {
@@ -55,12 +55,12 @@ fn group(key: GroupKey, exchanges: u64, samples: Vec<Sample>) -> Group {
 }
 
 /// The causes of the groups, which are the same in any order and leave no group out.
-fn sorted(groups: &[(String, Group)], compared: &Compared) -> Vec<Cause> {
+fn sorted(groups: &[(String, Group)], context: &Context) -> Vec<Cause> {
     let mut shown: Vec<_> = groups.iter().map(|(id, g)| (id.as_str(), g)).collect();
-    let all = causes(&shown, compared);
+    let all = causes(&shown, context);
     shown.reverse();
     assert_eq!(
-        causes(&shown, compared),
+        causes(&shown, context),
         all,
         "the order of groups decides nothing"
     );
@@ -257,7 +257,7 @@ fn told(seen: &[Seen]) -> Vec<String> {
             },
         )
         .collect();
-    lines(&sorted(&groups, &Compared::new()))
+    lines(&sorted(&groups, &Context::default()))
 }
 
 /// Each cause as `what at place × groups`.

@@ -17,6 +17,11 @@ type Exchange<'a> = (&'a str, i64, &'a str, &'a str, &'a str);
 
 /// The causes of what is seen, when `compared` exchanges were compared of each endpoint and pair of statuses.
 fn told(seen: &[Seen<'_>], compared: u64) -> Vec<String> {
+    told_of(seen, compared, &[])
+}
+
+/// The same, when legacy's id is known to be core's of these types.
+fn told_of(seen: &[Seen<'_>], compared: u64, ids: &[(&str, &str, &str)]) -> Vec<String> {
     let of = |&(endpoint, (reference, candidate), place, kind, relation, exchanges): &Seen<'_>| {
         let key = GroupKey {
             endpoint: endpoint.to_owned(),
@@ -40,11 +45,11 @@ fn told(seen: &[Seen<'_>], compared: u64) -> Vec<String> {
             .iter()
             .map(|&(rank, at_ms, request, legacy, core)| {
                 let (method, target) = request.split_once(' ').expect("a request line");
-                // A row that is missing stands on one side alone.
-                let values = if kind == Kind::FieldRemoved {
-                    (Some("row"), None)
-                } else {
-                    (Some("1"), Some("2"))
+                // A row stands on the side alone that has it.
+                let values = match kind {
+                    Kind::FieldRemoved => (Some(legacy), None),
+                    Kind::FieldAdded => (None, Some(core)),
+                    _ => (Some("1"), Some("2")),
                 };
                 let mut sample = sample(rank, &key, values);
                 sample.at_ms = at_ms;
@@ -61,7 +66,13 @@ fn told(seen: &[Seen<'_>], compared: u64) -> Vec<String> {
                 sample
             });
         let samples = samples.collect();
-        (key.id(), group(key, exchanges.len() as u64, samples))
+        let mut group = group(key, exchanges.len() as u64, samples);
+        group.first_ms = exchanges
+            .iter()
+            .map(|exchange| exchange.1)
+            .min()
+            .unwrap_or(0);
+        (group.key.id(), group)
     };
     let groups: Vec<(String, Group)> = seen.iter().map(of).collect();
     let compared = seen.iter().map(|&(endpoint, (reference, candidate), ..)| {
@@ -77,7 +88,23 @@ fn told(seen: &[Seen<'_>], compared: u64) -> Vec<String> {
             compared,
         )
     });
-    lines(&sorted(&groups, &compared.collect()))
+    let context = Context {
+        compared: compared.collect(),
+        legacy: ids
+            .iter()
+            .map(|(kind, legacy, _)| ((*kind).to_owned(), (*legacy).to_owned()))
+            .collect(),
+        core: ids
+            .iter()
+            .map(|(kind, legacy, core)| {
+                (
+                    ((*kind).to_owned(), (*core).to_owned()),
+                    (*legacy).to_owned(),
+                )
+            })
+            .collect(),
+    };
+    lines(&sorted(&groups, &context))
 }
 
 #[test]
@@ -142,7 +169,8 @@ fn what_a_write_of_one_side_left_behind_is_no_cause() {
         "",
         &[("1", 5, "POST /stays", made, "")],
     );
-    let page = r#"{"rows":[{"id":7}]}"#;
+    // As it is kept when the row was too long.
+    let row = r#"{"id":7,"…":"…"}"#;
     fn read<'a>(exchanges: &'a [Exchange<'a>]) -> Seen<'a> {
         ("get", OK, "/note", Kind::ValueChange, "", exchanges)
     }
@@ -223,7 +251,7 @@ fn what_a_write_of_one_side_left_behind_is_no_cause() {
                     "/rows/*",
                     FieldRemoved,
                     "",
-                    &[("2", 6, "GET /stays", page, "")],
+                    &[("2", 6, "GET /stays", row, "")],
                 ),
             ],
             1,
@@ -238,7 +266,7 @@ fn what_a_write_of_one_side_left_behind_is_no_cause() {
                     "/rows/*",
                     FieldRemoved,
                     "",
-                    &[("2", 6, "GET /rooms", page, "")],
+                    &[("2", 6, "GET /rooms", row, "")],
                 ),
             ],
             2,
@@ -269,6 +297,68 @@ fn what_a_write_of_one_side_left_behind_is_no_cause() {
         let told = told(&[write, read(&[("2", 6, "GET /stays/7", "", "")])], 100);
         assert_eq!(told.len(), 2, "{statuses:?}: {told:?}");
     }
+}
+
+#[test]
+fn a_row_that_one_side_alone_made_is_no_cause_and_one_that_both_have_is() {
+    use Kind::{FieldAdded, FieldRemoved, Status, ValueChange};
+    const LIST: &str = "GET /stays?page=0";
+    const ROW: &str = r#"{"id":9,"…":"…"}"#;
+    let refused: Seen<'_> = (
+        "post",
+        (400, 201),
+        "status",
+        Status,
+        "",
+        &[("1", 5, "POST /stays", "", "")],
+    );
+    let added: Seen<'_> = (
+        "list",
+        OK,
+        "/rows/*",
+        FieldAdded,
+        "",
+        &[("2", 6, LIST, "", ROW)],
+    );
+    let removed: Seen<'_> = (
+        "list",
+        OK,
+        "/rows/*",
+        FieldRemoved,
+        "",
+        &[("2", 6, LIST, ROW, "")],
+    );
+    let total = |endpoint| -> Seen<'_> {
+        (
+            endpoint,
+            OK,
+            "/page/total",
+            ValueChange,
+            "",
+            &[("3", 0, LIST, "", "")],
+        )
+    };
+    let refused_then = |row: Seen<'static>| [refused, row];
+    assert_eq!(told_of(&refused_then(added), 100, &[]).len(), 1);
+    // Legacy has the same stay under another id, so the list is to blame.
+    let both = [("stay", "4", "9")];
+    assert_eq!(told_of(&refused_then(added), 100, &both).len(), 2);
+    let another = [("room", "4", "9")];
+    assert_eq!(told_of(&refused_then(added), 100, &another).len(), 1);
+    // Core made one, and what is missing is legacy's.
+    assert_eq!(told_of(&refused_then(removed), 100, &[]).len(), 2);
+    // A page without the row counts it as well; another list does not.
+    let counted = [refused, added, total("list")];
+    assert_eq!(
+        told_of(&counted, 100, &[]).len(),
+        2,
+        "seen before it was made"
+    );
+    let mut later = total("list");
+    later.5 = &[("3", 7, LIST, "", "")];
+    assert_eq!(told_of(&[refused, added, later], 100, &[]).len(), 1);
+    later.0 = "other";
+    assert_eq!(told_of(&[refused, added, later], 100, &[]).len(), 2);
 }
 
 #[test]
@@ -315,12 +405,12 @@ fn one_text_of_an_error_is_one_cause_and_two_are_two() {
             "what legacy refuses and core takes",
             &[
                 status("a", (403, 200), &[("1", 0, "GET /a", LATE, "{}")]),
-                status("b", (403, 201), &[("1", 0, "GET /b", LATE, "{}")]),
+                status("b", (403, 200), &[("1", 0, "GET /b", LATE, "{}")]),
                 status("c", (403, 200), &[("1", 0, "GET /c", FULL, "{}")]),
             ],
             &[
                 "status 403 becomes 200 at status × 1",
-                "passes where legacy says 403, saying #aaaa at status × 2",
+                "status 403 becomes 200, saying #aaaa at status × 2",
             ],
         ),
         (
@@ -390,7 +480,7 @@ fn an_order_among_equal_keys_is_part_of_another_order() {
                 (key.id(), group(key, 1, Vec::new()))
             })
             .collect();
-        lines(&sorted(&groups, &Compared::new()))
+        lines(&sorted(&groups, &Context::default()))
     };
     assert_eq!(
         told(&[order("a", whole.as_str()), order("b", ties.as_str())]),

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use super::class::{Origin, by_name, is_plain_name};
 use super::{Redactor, hidden_class, plain_place};
 use crate::evidence::record::{RelationText, StoredDifference};
+use crate::ids::is_own_id;
 use crate::json::Document;
 use crate::relation::Relation;
 use crate::verdict::{Difference, Location};
@@ -240,10 +241,28 @@ impl Redactor {
                             .text
                     }
                     // Cut when it was long: no JSON any more.
-                    Err(_) => self.token(by_name(&name).unwrap_or("text"), text, Origin::Text),
+                    Err(_) => self
+                        .cut_row(endpoint, pointer, &name, text)
+                        .unwrap_or_else(|| {
+                            self.token(by_name(&name).unwrap_or("text"), text, Origin::Text)
+                        }),
                 }
             }
         }
+    }
+
+    /// Of an object that was cut: its id, where that stands first, for this says which row it is.
+    fn cut_row(&self, endpoint: &str, pointer: &str, name: &str, text: &str) -> Option<String> {
+        let (first, _) = text.split_once(',')?;
+        let key = first.trim_start().strip_prefix('{')?.trim_start();
+        let key = key.strip_prefix('"')?.split('"').next()?;
+        if !is_own_id(key) {
+            return None;
+        }
+        let object = format!("{first}}}");
+        let document = Document::parse(object.as_bytes()).ok()?;
+        let shown = self.json_at(endpoint, pointer, name, document.root(), MAX_VALUE);
+        Some(format!("{},\"…\":\"…\"}}", shown.text.strip_suffix('}')?))
     }
 
     /// Words of ours about a difference. Quoted parts and everything that is no plain word may come

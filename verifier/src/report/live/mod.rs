@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
-use crate::causes::{Cause, Compared, causes};
+use crate::causes::{Cause, Context, causes};
 use crate::confidence::{
     Assessment, ConfidenceConfig, LatencyAssessment, Pool, Standing, Whole, assess,
     latency_together,
@@ -298,15 +298,24 @@ impl LiveReport {
 
     /// What is behind the groups that are findings: first that whose repair makes most endpoints equal.
     pub fn causes(&self) -> Vec<Cause> {
-        let mut compared = Compared::new();
-        for (endpoint, record) in &self.evidence.ledger.endpoints {
+        let mut context = Context::default();
+        let ledger = &self.evidence.ledger;
+        for (endpoint, record) in &ledger.endpoints {
             let by_status = [&record.tally.equal_by_status, &record.different_by_status];
             for (statuses, count) in by_status.into_iter().flatten() {
+                let compared = &mut context.compared;
                 let sum = compared.entry((endpoint.clone(), *statuses)).or_default();
                 *sum = sum.saturating_add(*count);
             }
         }
-        causes(&self.groups(), &compared)
+        for pair in ledger.ids.values() {
+            context
+                .legacy
+                .insert((pair.kind.clone(), pair.legacy.clone()));
+            let core = (pair.kind.clone(), pair.core.clone());
+            context.core.insert(core, pair.legacy.clone());
+        }
+        causes(&self.groups(), &context)
     }
 
     /// The cells of a group that core differs in, the most frequent first.
