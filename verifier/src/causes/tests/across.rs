@@ -148,6 +148,10 @@ fn differences_in_just_the_same_few_exchanges_are_one_cause() {
     assert_eq!(told(&seen, 5).len(), 2);
 }
 
+fn read<'a>(exchanges: &'a [Exchange<'a>]) -> Seen<'a> {
+    ("get", OK, "/note", Kind::ValueChange, "", exchanges)
+}
+
 #[test]
 fn what_a_write_of_one_side_left_behind_is_no_cause() {
     use Kind::{FieldRemoved, IdConflict, Status, ValueChange};
@@ -171,9 +175,6 @@ fn what_a_write_of_one_side_left_behind_is_no_cause() {
     );
     // As it is kept when the row was too long.
     let row = r#"{"id":7,"…":"…"}"#;
-    fn read<'a>(exchanges: &'a [Exchange<'a>]) -> Seen<'a> {
-        ("get", OK, "/note", Kind::ValueChange, "", exchanges)
-    }
     let rows: [(&str, [Seen<'_>; 2], usize); 11] = [
         (
             "its object, later",
@@ -406,11 +407,13 @@ fn one_text_of_an_error_is_one_cause_and_two_are_two() {
             &[
                 status("a", (403, 200), &[("1", 0, "GET /a", LATE, "{}")]),
                 status("b", (403, 200), &[("1", 0, "GET /b", LATE, "{}")]),
-                status("c", (403, 200), &[("1", 0, "GET /c", FULL, "{}")]),
+                status("c", (403, 201), &[("1", 0, "GET /c", LATE, "{}")]),
+                status("d", (403, 200), &[("1", 0, "GET /d", FULL, "{}")]),
             ],
             &[
                 "status 403 becomes 200 at status × 1",
                 "status 403 becomes 200, saying #aaaa at status × 2",
+                "status 403 becomes 201, saying #aaaa at status × 1",
             ],
         ),
         (
