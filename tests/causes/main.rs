@@ -179,7 +179,7 @@ const REQUESTS: u64 = 500;
 /// The share of groups in the cause of their own switch, at least.
 const PURITY: f64 = 0.95;
 /// Switches that are exactly one cause, at least.
-const LEAST_ONE: usize = 60;
+const LEAST_ONE: usize = 61;
 
 /// What clients ask: every case of the catalogue once, and then who uses the web client.
 async fn record() -> Tape {
