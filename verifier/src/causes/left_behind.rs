@@ -158,7 +158,7 @@ fn is_one_sided(statuses: StatusPair) -> bool {
 }
 
 fn is_write(sample: &Sample) -> bool {
-    !matches!(sample.request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    !sample.request.is_safe()
 }
 
 /// Whether other data can make such a difference: other values, rows and ids, but no other form of a value.

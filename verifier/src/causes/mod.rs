@@ -10,6 +10,7 @@
 
 mod company;
 pub mod conditions;
+mod context;
 mod fields;
 mod follow;
 mod left_behind;
@@ -21,6 +22,7 @@ mod refusal;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::context::{Compared, Context};
 use self::follow::leaders;
 pub use self::refusal::Refusal;
 use self::refusal::refusals;
@@ -88,7 +90,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Names the cause, alike in every report: 16 hexadecimal digits.
+    /// Names the cause, alike in every report: 16 hexadecimal digits. With a refusal whose text is hidden only in
+    /// those whose evidence has the same key.
     pub fn id(&self) -> String {
         let statuses = self.statuses.map(|pair| pair.to_string());
         let mut hasher = blake3::Hasher::new();
@@ -99,7 +102,7 @@ impl Signature {
             &self.place,
         ]
         .into_iter()
-        .chain(self.refusal.as_ref().map(Refusal::form))
+        .chain(self.refusal.as_ref().map(|refusal| refusal.says.as_str()))
         {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
@@ -148,20 +151,6 @@ pub struct Cause {
     /// Exchanges that show it, at least: of the groups of one endpoint the largest counts, since one
     /// exchange may be in several.
     pub exchanges: u64,
-}
-
-/// How many exchanges of an endpoint were compared that had these statuses, with a difference or without.
-pub type Compared = BTreeMap<(String, StatusPair), u64>;
-
-/// What evidence knows beside its groups.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// How many exchanges were compared.
-    pub compared: Compared,
-    /// Ids of legacy whose counterpart is known, with their type.
-    pub legacy: BTreeSet<(String, String)>,
-    /// Legacy's id for one of core's, with its type.
-    pub core: BTreeMap<(String, String), String>,
 }
 
 /// The causes of `groups` (each with its id): first those whose repair makes most endpoints equal.

@@ -23,7 +23,7 @@ const SAYS: [&str; 10] = [
     "title",
     "error",
 ];
-/// A longer body that is no JSON is a page of its own.
+/// Most bytes of what stands for a body that is hidden as a whole.
 const MAX_PAGE: usize = 200;
 
 /// An answer that several groups of differences have in common.
@@ -43,13 +43,12 @@ impl Refusal {
     /// What it says, as short as a table needs it: where the text is hidden, the mark that stands for it
     /// wherever it is shown.
     pub fn mark(&self) -> &str {
-        let mark = self.says.rfind('#').map(|at| &self.says[at..]);
-        mark.map_or(&self.says, |mark| mark.trim_end_matches(']'))
-    }
-
-    /// What it says without that mark, which depends on the key: alike in every report.
-    pub(super) fn form(&self) -> &str {
-        self.says.split('#').next().unwrap_or_default()
+        // No text that stays in clear begins like that.
+        let hidden = self.says.strip_prefix('[').and_then(|says| {
+            let at = says.rfind('#')?;
+            says[at..].strip_suffix(']')
+        });
+        hidden.unwrap_or(&self.says)
     }
 }
 
@@ -93,14 +92,8 @@ fn refusal(group: &Group) -> Option<Refusal> {
         return by_core(core);
     }
     // One page for whatever is asked, or what legacy has a word against.
-    let page = refuses(legacy)
-        && core < 400
-        && sample
-            .candidate
-            .body
-            .as_ref()
-            .is_some_and(|body| body.starts_with('['));
-    if page {
+    let body = sample.candidate.body.as_ref();
+    if refuses(legacy) && core < 400 && body.is_some_and(|body| is_page(body)) {
         return by_core(core);
     }
     if !refuses(legacy) || core >= 400 {
@@ -114,9 +107,14 @@ fn refusal(group: &Group) -> Option<Refusal> {
     })
 }
 
+/// Whether a body is hidden as a whole, because it is no JSON.
+fn is_page(body: &str) -> bool {
+    body.starts_with('[') && body.len() <= MAX_PAGE && Document::parse(body.as_bytes()).is_err()
+}
+
 /// What an error says.
 fn says(body: &str) -> Option<String> {
-    if body.starts_with('[') && body.len() <= MAX_PAGE && !body.starts_with("[{") {
+    if is_page(body) {
         return Some(body.to_owned());
     }
     let document = Document::parse(body.as_bytes()).ok()?;

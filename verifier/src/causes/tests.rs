@@ -21,26 +21,43 @@ fn found(rows: &[Row]) -> Vec<Cause> {
         .iter()
         .map(
             |&(endpoint, (reference, candidate), place, kind, relation)| {
-                let key = GroupKey {
-                    endpoint: endpoint.to_owned(),
-                    statuses: StatusPair {
-                        reference,
-                        candidate: Some(candidate),
-                    },
-                    place: place.to_owned(),
-                    kind,
-                    relation: relation.map(|(class, text)| RelationText {
-                        class: class.to_owned(),
-                        text: text.to_owned(),
-                    }),
-                    severity: Severity::Breaking,
-                };
+                let statuses = (reference, candidate);
+                let key = key(endpoint, statuses, place, kind, relation);
                 (key, Vec::new())
             },
         )
         .map(|(key, samples)| (key.id(), group(key, 3, samples)))
         .collect();
     sorted(&groups, &Context::default())
+}
+
+fn key(
+    endpoint: &str,
+    (reference, candidate): (u16, u16),
+    place: &str,
+    kind: Kind,
+    relation: Option<(&str, &str)>,
+) -> GroupKey {
+    GroupKey {
+        endpoint: endpoint.to_owned(),
+        statuses: StatusPair {
+            reference,
+            candidate: Some(candidate),
+        },
+        place: place.to_owned(),
+        kind,
+        relation: relation.map(|(class, text)| RelationText {
+            class: class.to_owned(),
+            text: text.to_owned(),
+        }),
+        severity: Severity::Breaking,
+    }
+}
+
+/// Class and text of a relation whose text begins with its class; none of an empty text.
+fn spelt(text: &str) -> Option<(&str, &str)> {
+    let class = text.split([' ', ',']).next()?;
+    (!class.is_empty()).then_some((class, text))
 }
 
 fn group(key: GroupKey, exchanges: u64, samples: Vec<Sample>) -> Group {
@@ -233,24 +250,7 @@ fn told(seen: &[Seen]) -> Vec<String> {
         .iter()
         .map(
             |&(endpoint, statuses, place, kind, class, values, exchanges)| {
-                let key = GroupKey {
-                    endpoint: endpoint.to_owned(),
-                    statuses: StatusPair {
-                        reference: statuses.0,
-                        candidate: Some(statuses.1),
-                    },
-                    place: place.to_owned(),
-                    kind,
-                    relation: (!class.is_empty()).then(|| RelationText {
-                        class: class
-                            .split([' ', ','])
-                            .next()
-                            .unwrap_or_default()
-                            .to_owned(),
-                        text: class.to_owned(),
-                    }),
-                    severity: Severity::Risky,
-                };
+                let key = key(endpoint, statuses, place, kind, spelt(class));
                 let samples = exchanges.iter().map(|rank| sample(rank, &key, values));
                 let kept = samples.take(MAX_SAMPLES).collect();
                 (key.id(), group(key, exchanges.len() as u64, kept))

@@ -14,6 +14,7 @@ use super::noise::{Decisions, Looks, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
 use super::usage::Uses;
+use crate::cutover::METHOD_OVERRIDES;
 use crate::self_check::SelfCheckCounts;
 use crate::severity::Severity;
 use crate::verdict::Kind;
@@ -444,6 +445,17 @@ pub struct StoredRequest {
     pub headers: Vec<(String, String)>,
     /// Its body, where it is kept.
     pub body: Option<String>,
+}
+
+impl StoredRequest {
+    /// Whether it changes nothing by its method
+    /// ([RFC 9110, section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), and no field says that it is
+    /// another one.
+    pub fn is_safe(&self) -> bool {
+        let mut names = self.headers.iter().map(|(name, _)| name.as_str());
+        ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
+            && !names.any(|name| METHOD_OVERRIDES.contains(&name))
+    }
 }
 
 /// An answer, redacted.

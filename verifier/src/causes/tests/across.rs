@@ -23,24 +23,13 @@ fn told(seen: &[Seen<'_>], compared: u64) -> Vec<String> {
 /// The same, when legacy's id is known to be core's of these types.
 fn told_of(seen: &[Seen<'_>], compared: u64, ids: &[(&str, &str, &str)]) -> Vec<String> {
     let of = |&(endpoint, (reference, candidate), place, kind, relation, exchanges): &Seen<'_>| {
-        let key = GroupKey {
-            endpoint: endpoint.to_owned(),
-            statuses: StatusPair {
-                reference,
-                candidate: Some(candidate),
-            },
-            place: place.to_owned(),
+        let key = key(
+            endpoint,
+            (reference, candidate),
+            place,
             kind,
-            relation: (!relation.is_empty()).then(|| RelationText {
-                class: relation
-                    .split([' ', ','])
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-                text: relation.to_owned(),
-            }),
-            severity: Severity::Risky,
-        };
+            spelt(relation),
+        );
         let samples = exchanges
             .iter()
             .map(|&(rank, at_ms, request, legacy, core)| {
@@ -466,20 +455,8 @@ fn an_order_among_equal_keys_is_part_of_another_order() {
         let groups: Vec<(String, Group)> = all
             .iter()
             .map(|(_, endpoint, text)| {
-                let key = GroupKey {
-                    endpoint: (*endpoint).to_owned(),
-                    statuses: StatusPair {
-                        reference: 200,
-                        candidate: Some(200),
-                    },
-                    place: "/rows".to_owned(),
-                    kind: Kind::Order,
-                    relation: Some(RelationText {
-                        class: if *text == ties { "ties" } else { "permutation" }.to_owned(),
-                        text: (*text).to_owned(),
-                    }),
-                    severity: Severity::Risky,
-                };
+                let class = if *text == ties { "ties" } else { "permutation" };
+                let key = key(endpoint, OK, "/rows", Kind::Order, Some((class, text)));
                 (key.id(), group(key, 1, Vec::new()))
             })
             .collect();
@@ -536,4 +513,66 @@ fn an_id_that_nobody_could_know_is_no_other_object() {
     for (name, seen, expected) in rows {
         assert_eq!(told(&seen, 2), expected, "{name}");
     }
+}
+
+#[test]
+fn a_refusal_is_told_by_its_mark_and_never_takes_the_id_of_another() {
+    use Kind::Status;
+    let said = |endpoint, body: &'static str, core: u16| {
+        let seen: [Seen<'_>; 2] = [
+            (
+                endpoint,
+                (403, core),
+                "status",
+                Status,
+                "",
+                &[("1", 0, "GET /a", "", body)],
+            ),
+            (
+                "z",
+                (405, core),
+                "status",
+                Status,
+                "",
+                &[("1", 0, "GET /z", "", body)],
+            ),
+        ];
+        told(&seen, 100)
+    };
+    let clear = r#"{"code":"FULL #12","message":"x"}"#;
+    assert_eq!(
+        said("a", clear, 400),
+        ["status 400 whatever legacy says, saying FULL #12 at status × 2"]
+    );
+    // A page that core answers with, whatever is asked; a list is none, empty or not.
+    let page = "[html 9c:lower #cccc]";
+    assert_eq!(
+        said("a", page, 200),
+        ["status 200 whatever legacy says, saying #cccc at status × 2"]
+    );
+    for list in ["[]", r#"["a"]"#, r#"[{"id":1}]"#] {
+        assert_eq!(said("a", list, 200).len(), 2, "{list}");
+    }
+    // Hidden texts of one length and form are still two texts.
+    let refusal = |says: &str| Refusal {
+        by_core: true,
+        status: 400,
+        instead: None,
+        says: says.to_owned(),
+    };
+    let named = |says: &str| {
+        let signature = Signature {
+            kind: Status,
+            relation: None,
+            statuses: None,
+            refusal: Some(refusal(says)),
+            place: "status".to_owned(),
+        };
+        signature.id()
+    };
+    assert_ne!(
+        named("[text 9c:lower #aaaa]"),
+        named("[text 9c:lower #bbbb]")
+    );
+    assert_eq!(refusal("[text 9c:lower #aaaa]").mark(), "#aaaa");
 }

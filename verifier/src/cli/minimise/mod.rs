@@ -17,7 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::causes::minimise::minimise;
 use crate::causes::parts;
 use crate::client::{ClientConfig, Target};
-use crate::cutover::{METHOD_OVERRIDES, Policy};
+use crate::cutover::Policy;
 use crate::evidence::record::{Evidence, Group, Sample, StoredRequest};
 use crate::evidence::{adopt, store};
 use crate::golden::request::RunId;
@@ -134,7 +134,7 @@ impl MinimiseArgs {
             let mut all = catalogue.endpoints.iter();
             all.find(|endpoint| endpoint.id == group.key.endpoint)
         });
-        let reads = is_safe(&sample.request)
+        let reads = sample.request.is_safe()
             || endpoint.is_some_and(|endpoint| endpoint.shadow == Some(Policy::Read));
         if !reads && !self.allow_writes {
             bail!(
@@ -288,13 +288,6 @@ impl MinimiseArgs {
             .map_err(|why| anyhow!(why))
             .with_context(|| base.to_owned())
     }
-}
-
-/// A request that changes nothing by its method.
-fn is_safe(request: &StoredRequest) -> bool {
-    let mut names = request.headers.iter().map(|(name, _)| name.as_str());
-    ["GET", "HEAD", "OPTIONS"].contains(&request.method.as_str())
-        && !names.any(|name| METHOD_OVERRIDES.contains(&name))
 }
 
 /// Leaves hidden header fields away that nobody gave a value for: a made-up token is worse than none. With

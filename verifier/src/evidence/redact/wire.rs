@@ -415,4 +415,36 @@ mod tests {
                 .ends_with("; Path=/")
         );
     }
+
+    #[test]
+    fn of_a_row_that_was_cut_its_id_is_kept_and_nothing_else() {
+        for (row, expected) in [
+            (
+                r#"{"id":25,"guest":"Kim","note":"la… (900 bytes)"#,
+                r#"{"id":25,"…":"…"}"#,
+            ),
+            (
+                r#" { "_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "guest": "Kim… (900 bytes)"#,
+                r#"{"_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","…":"…"}"#,
+            ),
+            // Somebody's name is no id, wherever it stands.
+            (
+                r#"{"id":"kim@example.com","guest":"Kim… (900 bytes)"#,
+                r#"{"id":"[email 15c:lower+other]","…":"…"}"#,
+            ),
+        ] {
+            let location = Location::Pointer("/rows/3".to_owned());
+            let shown = without_digests(&redactor().value("", &location, row));
+            assert_eq!(shown, expected, "{row}");
+        }
+        for row in [
+            r#"{"guest":"Kim","id":25,"note":"la… (900 bytes)"#,
+            r#"{"id":{"guest":"Kim","n":1… (900 bytes)"#,
+            r#"{"id":25… (900 bytes)"#,
+        ] {
+            let location = Location::Pointer("/rows/3".to_owned());
+            let shown = redactor().value("", &location, row);
+            assert!(shown.starts_with("[text "), "{row}: {shown}");
+        }
+    }
 }

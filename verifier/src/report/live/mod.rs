@@ -10,6 +10,7 @@ mod latency;
 mod noise;
 pub mod sheet;
 pub mod text;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,15 +25,15 @@ use crate::confidence::{
 use crate::coverage::replay_adds;
 use crate::evidence::noise::{Cell, Decision, Decisions};
 use crate::evidence::pace::Paces;
-use crate::evidence::record::{
-    EndpointRecord, EndpointTally, Evidence, Group, Histogram, Run, Sample, StatusPair,
-};
+use crate::evidence::record::{EndpointRecord, EndpointTally, Evidence, Group, Histogram, Sample};
 use crate::evidence::usage::ShapeCounts;
 use crate::self_check::{SelfCheckConfig, SelfCheckCounts};
 use crate::severity::Severity;
 
 pub use curl::{Side, curl};
 pub use known::{Known, Replay};
+pub use words::statuses_text;
+use words::{moment, needed_text, run_line};
 
 /// Why requests are not compared on purpose, or because legacy gave nothing to hold against. Any other
 /// reason is a loss: something that should have been compared was not.
@@ -298,24 +299,7 @@ impl LiveReport {
 
     /// What is behind the groups that are findings: first that whose repair makes most endpoints equal.
     pub fn causes(&self) -> Vec<Cause> {
-        let mut context = Context::default();
-        let ledger = &self.evidence.ledger;
-        for (endpoint, record) in &ledger.endpoints {
-            let by_status = [&record.tally.equal_by_status, &record.different_by_status];
-            for (statuses, count) in by_status.into_iter().flatten() {
-                let compared = &mut context.compared;
-                let sum = compared.entry((endpoint.clone(), *statuses)).or_default();
-                *sum = sum.saturating_add(*count);
-            }
-        }
-        for pair in ledger.ids.values() {
-            context
-                .legacy
-                .insert((pair.kind.clone(), pair.legacy.clone()));
-            let core = (pair.kind.clone(), pair.core.clone());
-            context.core.insert(core, pair.legacy.clone());
-        }
-        causes(&self.groups(), &context)
+        causes(&self.groups(), &Context::of(&self.evidence.ledger))
     }
 
     /// The cells of a group that core differs in, the most frequent first.
@@ -538,70 +522,6 @@ fn skipped(tally: &EndpointTally) -> u64 {
         .iter()
         .filter(|(reason, _)| SKIPPED.contains(&reason.as_str()));
     counts.fold(0, |sum, (_, count)| sum.saturating_add(*count))
-}
-
-/// Comparisons without a mismatch until it is proven, and how long they take at the present rate: `3437 (21 h)`.
-fn needed_text(seen: &Assessment, wait: Option<Duration>) -> String {
-    match (seen.needed, wait) {
-        // What fails is repaired, not waited for.
-        _ if seen.standing == Standing::Failing => "-".to_owned(),
-        (None, _) => "-".to_owned(),
-        (Some(0), _) => "0".to_owned(),
-        (Some(needed), None) => needed.to_string(),
-        (Some(needed), Some(wait)) => format!("{needed} ({})", wait_text(wait)),
-    }
-}
-
-/// Both sides' statuses: `200`, or `200, core 400`.
-pub fn statuses_text(pair: StatusPair) -> String {
-    match pair.candidate {
-        Some(core) if core == pair.reference => core.to_string(),
-        Some(core) => format!("{}, core {core}", pair.reference),
-        None => format!("{}, core none", pair.reference),
-    }
-}
-
-/// A time to wait, for a reader: one unit, rounded up.
-fn wait_text(wait: Duration) -> String {
-    let seconds = wait
-        .as_secs()
-        .saturating_add(u64::from(wait.subsec_nanos() > 0));
-    let (unit, size) = match seconds {
-        0..120 => ("s", 1),
-        120..7_200 => ("min", 60),
-        7_200..172_800 => ("h", 3_600),
-        _ => ("days", 86_400),
-    };
-    format!("{} {unit}", seconds.div_ceil(size))
-}
-
-/// Milliseconds since 1970 for a reader.
-fn moment(ms: i64) -> String {
-    match jiff::Timestamp::from_millisecond(ms) {
-        Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Err(_) => format!("{ms} ms"),
-    }
-}
-
-/// What a run says of itself, in one line.
-fn run_line(run: &Run) -> String {
-    let end = match run.ended_ms {
-        Some(end) => format!("to {}", moment(end)),
-        None if run.cut_off => format!("cut off after {}", moment(run.written_ms)),
-        None => format!("still running, last written {}", moment(run.written_ms)),
-    };
-    let version = |version: &Option<String>| match version {
-        Some(version) => format!(" {version}"),
-        None => String::new(),
-    };
-    format!(
-        "{} {end}; legacy {}{}, core {}{}",
-        moment(run.started_ms),
-        run.legacy,
-        version(&run.legacy_version),
-        run.core,
-        version(&run.core_version)
-    )
 }
 
 #[cfg(test)]

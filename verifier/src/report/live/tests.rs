@@ -2,7 +2,7 @@ use super::*;
 use crate::catalogue::Catalogue;
 use crate::coverage::GoldenFact;
 use crate::evidence::record::{
-    EndpointRecord, GroupKey, RelationText, StatusPair, StoredAnswer, StoredDifference,
+    EndpointRecord, GroupKey, RelationText, Run, StatusPair, StoredAnswer, StoredDifference,
     StoredRequest,
 };
 use crate::report::sheet::Sheet;
