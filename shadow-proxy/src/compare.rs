@@ -185,8 +185,7 @@ impl Comparer {
         self.pair(&exchange, &verdict, twin, raced);
         let role = ticket.role();
         self.keep(&request, role, request_body.as_ref(), &exchange, &verdict);
-        let check_on =
-            (pair.self_check && verdict.is_match()).then(|| Arc::clone(ticket.endpoint()));
+        let check_on = pair.self_check.then(|| Arc::clone(ticket.endpoint()));
         if verdict.outcome == Outcome::Match {
             ticket.equal(both.0, both.1);
         } else {

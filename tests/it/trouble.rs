@@ -137,8 +137,8 @@ fn bytes(reply: Reply) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_not_there_proves_nothing() {
     let package = recorded().await;
-    // bound and let go: nobody listens there
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    // bound and let go: nobody listens there, as other tests' services are at 127.0.0.1
+    let free = TcpListener::bind("127.0.0.2:0").and_then(|listener| listener.local_addr());
     let addr = free.expect("a free port");
     let plain = legacy().await;
     for (url, words) in [

@@ -140,8 +140,9 @@ fn r4_vanished_clients_leave_nothing_behind() {
         }
     }
     let deadline = Instant::now() + crate::wire::LIMIT;
-    // At most 4 kept to each side by each of two threads.
-    while open() > before + 16 {
+    // At most 4 kept to each side by each of two threads, and what a thread opens for itself, of which one may
+    // not have begun yet when the first request was answered. Each kind of client above would leave 66.
+    while open() > before + 40 {
         assert!(
             Instant::now() < deadline,
             "{} open, {before} before",
@@ -149,8 +150,9 @@ fn r4_vanished_clients_leave_nothing_behind() {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+    program.settled();
     program.signal("-TERM");
-    assert!(program.end(crate::wire::LIMIT).0.success());
+    assert!(program.end().0.success());
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn r28_after_a_kill_the_next_start_serves_and_counts_what_was_cut_off() {
             .any(|group| group.exchanges == 10)
     });
     program.signal("-KILL");
-    let (status, _) = program.end(LIMIT);
+    let (status, _) = program.end();
     assert!(!status.success());
     let report = LiveReport {
         path: file.clone(),
@@ -258,8 +258,8 @@ fn r28_after_a_kill_the_next_start_serves_and_counts_what_was_cut_off() {
     ask(&mut wire, "/api/rooms/1");
     drop(wire);
     program.signal("-TERM");
-    let (status, log) = program.end(LIMIT);
-    assert!(status.success(), "{log}");
+    let (status, log) = program.end();
+    assert!(status.success(), "{status} {log}");
     assert!(
         log.contains("1 earlier proxies ended without notice"),
         "{log}"
@@ -317,9 +317,10 @@ fn r8_a_file_that_may_not_grow_costs_evidence_and_no_traffic() {
     }
     ask(&mut wire, "/still");
     drop(wire);
+    program.settled();
     program.signal("-TERM");
-    let (status, log) = program.end(LIMIT);
-    assert!(status.success(), "{log}");
+    let (status, log) = program.end();
+    assert!(status.success(), "{status} {log}");
     assert!(
         log.contains("evidence cannot be written; traffic goes on"),
         "{log}"

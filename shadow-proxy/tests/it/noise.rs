@@ -280,7 +280,7 @@ fn a_twin_that_fails_costs_its_pairings_and_nothing_else() {
     for (twin, reason) in [(dead, "twin_unreachable"), (hung, "twin_timeout")] {
         let mut config = config(&legacy, &core);
         config.noise.legacy_twin = Some(twin.url());
-        config.shadow.timeout_ms = 100;
+        config.shadow.timeout_ms = 1_000;
         let proxy = Proxy::start(&config).expect("a good configuration");
         let mut client = client(&proxy);
         for _ in 0..50 {

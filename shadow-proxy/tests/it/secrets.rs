@@ -240,9 +240,10 @@ fn r19_nothing_planted_anywhere_is_written_down() {
         assert_clean(page, &program.admin_page(page));
     }
     drop(wire);
+    program.settled();
     program.signal("-TERM");
-    let (status, log) = program.end(std::time::Duration::from_secs(15));
-    assert!(status.success(), "{log}");
+    let (status, log) = program.end();
+    assert!(status.success(), "{status} {log}");
     assert_clean("the log", log.as_bytes());
     let all = files(&store);
     assert!(!all.is_empty());
@@ -325,7 +326,7 @@ fn r20_hostile_bodies_paths_and_fields_reach_no_reader_alive() {
     }
     drop(wire);
     program.signal("-TERM");
-    let (_, log) = program.end(std::time::Duration::from_secs(15));
+    let (_, log) = program.end();
     alive("the log", &log);
     let report = LiveReport {
         evidence: verifier::evidence::store::read(&evidence).expect("evidence"),

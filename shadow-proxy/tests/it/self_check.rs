@@ -1,5 +1,7 @@
 //! The verifier checks itself: known faults in copies of core's answers, and what is said of them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -116,4 +118,39 @@ fn faults_are_found_with_plain_rules_and_a_rule_that_is_too_broad_takes_the_proo
         assert!(report.evidence.ledger.groups.is_empty());
         assert_eq!((report.totals().different, report.exit()), (0, Exit::Green));
     }
+}
+
+/// Each answer tells any time of this day, so none equals that of a service with another day.
+fn clock(day: u32) -> Upstream {
+    let told = AtomicU32::new(0);
+    Upstream::answering(move |_| {
+        let number = told.fetch_add(1, Ordering::Relaxed) + 1;
+        let at = number.wrapping_mul(2_654_435_761).rotate_left(day * 7) % 86_400;
+        let time = format!("{:02}:{:02}:{:02}", at / 3600, at / 60 % 60, at % 60);
+        let body = BODY.replace("01T09:00:00", &format!("{day:02}T{time}"));
+        let length = body.len();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+        format!("{head}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+    })
+}
+
+#[test]
+fn where_every_answer_holds_noise_faults_go_beside_it_and_are_found() {
+    let mut config = config(&clock(1), &clock(2));
+    config.noise.legacy_twin = Some(clock(3).url());
+    config.self_check.share = 1.0;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    let mut wire = client(&proxy);
+    let deadline = Instant::now() + LIMIT;
+    let endpoint = || Arc::clone(&proxy.counters().endpoints()[0]);
+    while proxy.counters().total().sent == 0 || endpoint().self_check().injected() < 100 {
+        assert!(Instant::now() < deadline, "too few self-checks");
+        assert_eq!(wire.get("/room").status(), 200);
+    }
+    let counts = endpoint().self_check();
+    assert_eq!(counts.recall(), Some(1.0), "{counts:?}");
+    assert_eq!(proxy.counters().total().equal, 0, "all of them differ");
+    let status = status(&proxy);
+    let told = &status["groups"];
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told:#}");
 }

@@ -100,9 +100,9 @@ impl Upstream {
         Self::answering(move |_| ok(body))
     }
 
-    /// An address where nobody listens.
+    /// An address where nobody listens. No other test's service gets it: those are at 127.0.0.1.
     pub(crate) fn refusing() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind("127.0.0.2:0").expect("a free port");
         Self {
             address: listener.local_addr().expect("bound"),
             seen: Arc::default(),

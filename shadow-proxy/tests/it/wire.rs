@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// No step of a test may take longer.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(40);
 
 /// A message as it came over the wire, its body decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fixtures::rms::faults::Faults;
@@ -80,10 +80,18 @@ impl Drop for Program {
     }
 }
 
-/// A port that was free a moment ago, for programs that cannot tell which one they took.
+/// A free port, for programs that cannot tell which one they took. It lies below those that Linux gives to
+/// sockets without a port of their own, so that it is still free when the program comes to it, or comes back.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + std::process::id() % 100 * 100;
+    let mut ports = std::iter::from_fn(|| {
+        let next = first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(next).ok().filter(|port| *port < 32_768)
+    });
+    ports
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 fn target(base: &str) -> Target {

@@ -172,11 +172,17 @@ impl Seen {
     }
 }
 
+/// Where a fault lands on learnt noise, so often another one is tried.
+const TRIES: u64 = 16;
+
 /// Puts the fault that `seed` chooses into a copy of the candidate's answer and judges that. `is_noise`
 /// tells whether a finding, with the candidate's status, is known to be noise. The exchange is left alone.
 ///
-/// `None` where nothing can be learnt: the exchange differs without a fault, or there is no whole
-/// answer that could be copied.
+/// An exchange that differs by noise alone is as good as an equal one, but not at the places where it differs:
+/// a fault there could be told by nobody, so another one is chosen.
+///
+/// `None` where nothing can be learnt: the exchange differs without a fault, differs by noise wherever a fault
+/// would fit, or there is no whole answer that could be copied.
 pub fn check(
     exchange: &Exchange,
     rules: &Rules,
@@ -190,25 +196,51 @@ pub fn check(
         candidate: observed(&exchange.candidate, candidate),
         ..exchange.clone()
     };
-    let before = with(candidate.answer.clone());
-    if judge(&before, rules).outcome != Outcome::Match {
+    let status = candidate.answer.status;
+    let sound = with(candidate.answer.clone());
+    let before = judge(&sound, rules);
+    let judged = !matches!(before.outcome, Outcome::Inconclusive(_));
+    let noise = before.findings;
+    if !judged || !noise.iter().all(|finding| is_noise(status, finding)) {
         return None;
     }
-    let (fault, faulty) = candidate.inject(seed)?;
-    let status = faulty.status;
-    let after = with(faulty);
-    let verdict = judge(&after, rules);
-    if verdict
-        .findings
-        .iter()
-        .any(|finding| !is_noise(status, finding))
-    {
-        return Some((fault, Seen::Found));
+    for round in 0..TRIES {
+        let (fault, faulty) = candidate.inject(seed.wrapping_add(round << 32))?;
+        let status = faulty.status;
+        let faulty = with(faulty);
+        let after = judge(&faulty, rules).findings;
+        let told = |finding: &Difference| !noise.contains(finding) && !is_noise(status, finding);
+        if after.iter().any(told) {
+            return Some((fault, Seen::Found));
+        }
+        let none = Rules::default();
+        let (sound, faulty) = (
+            judge(&sound, &none).findings,
+            judge(&faulty, &none).findings,
+        );
+        let mut effects = unlike(&sound, &faulty)
+            .chain(unlike(&faulty, &sound))
+            .peekable();
+        if effects.peek().is_none() {
+            return Some((fault, Seen::Missed));
+        }
+        if !effects.all(|effect| noise.iter().any(|known| same_place(known, effect))) {
+            return Some((fault, Seen::Blind));
+        }
     }
-    let none = Rules::default();
-    let excused = !verdict.findings.is_empty()
-        || judge(&before, &none).findings != judge(&after, &none).findings;
-    Some((fault, if excused { Seen::Blind } else { Seen::Missed }))
+    None
+}
+
+/// What is found in `these` and not in `others`.
+fn unlike<'f>(
+    these: &'f [Difference],
+    others: &'f [Difference],
+) -> impl Iterator<Item = &'f Difference> {
+    these.iter().filter(|finding| !others.contains(finding))
+}
+
+fn same_place(one: &Difference, other: &Difference) -> bool {
+    one.location == other.location && one.kind == other.kind
 }
 
 fn observed(side: &Observation, answer: Answer) -> Observation {

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::fault::Sound;
 use super::*;
-use crate::rules::Rules;
+use crate::rules::{RuleSpec, Rules};
+use crate::verdict::Kind;
 
 const ROOMS: &str = r#"{"rooms":[{"id":17,"name":"Sea view","price":120.50,"note":null,"free":true},
     {"id":18,"name":"Garden","price":80.00,"note":"quiet","free":false}],
@@ -91,6 +92,35 @@ fn what_noise_excuses_is_blind_and_lowers_the_recall() {
     );
     assert_eq!((seen.injected(), seen.blind), (60, 60));
     assert!(SelfCheckConfig::default().is_short(&seen));
+}
+
+#[test]
+fn beside_noise_faults_are_found_and_where_it_is_none_is_tried() {
+    let later = ROOMS.replace("09:00:00", "09:00:07");
+    let noisy = exchange(
+        answer("application/json", ROOMS),
+        answer("application/json", &later),
+    );
+    let rules = Rules::default();
+    let mut seen = BTreeSet::new();
+    for seed in 0..400 {
+        let (fault, seen_as) = check(&noisy, &rules, seed, |_, finding| {
+            finding.location.to_string() == "/at" && finding.kind == Kind::ValueChange
+        })
+        .expect("there is more than the time");
+        assert_eq!(seen_as, Seen::Found, "{fault:?}, seed {seed}");
+        seen.insert(format!("{fault:?}"));
+    }
+    assert!(
+        seen.contains("ChangeScalar") && seen.contains("Retype"),
+        "{seen:?}"
+    );
+    // A rule excuses it for good: whatever else happens there is hidden too.
+    let time: Vec<RuleSpec> =
+        serde_saphyr::from_str("- {at: /at, tolerate: any, reason: a test}").expect("a rule");
+    let time = Rules::compile(&time, None).expect("a sound rule");
+    let blind = counts(&noisy, &time, 400, false);
+    assert!(blind.blind > 0 && blind.found > 300, "{blind:?}");
 }
 
 #[test]
