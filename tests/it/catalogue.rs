@@ -369,6 +369,23 @@ impl Tickets {
     }
 }
 
+#[test]
+fn a_case_reads_unless_its_method_or_a_field_or_the_file_says_that_it_writes() {
+    let writes = |entry: &str| {
+        let text = format!("{ONE}{entry}");
+        let catalogue = Catalogue::parse(Path::new("c.yaml"), &text, date(2026, 1, 12));
+        catalogue.expect("a sound catalogue").cases[0].writes
+    };
+    for (entry, expected) in [
+        ("", false),
+        ("    method: PATCH\n", true),
+        ("    headers: {X-HTTP-Method-Override: DELETE}\n", true),
+        ("    method: POST\n    writes: false\n", false),
+    ] {
+        assert_eq!(writes(entry), expected, "{entry}");
+    }
+}
+
 #[tokio::test]
 async fn a_catalogue_of_another_service_records_and_replays() {
     let package = Package::with_catalogue(TICKETS);

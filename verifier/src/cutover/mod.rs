@@ -23,7 +23,7 @@ pub use proxy::{
 };
 pub use writes::{
     Database, MARK, METHOD_OVERRIDES, Policy, SentinelConfig, SentinelWrite, UndeclaredDatabase,
-    WritesConfig,
+    WritesConfig, is_safe,
 };
 
 use crate::catalogue::{Catalogue, CatalogueError};

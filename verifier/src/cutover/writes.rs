@@ -15,6 +15,18 @@ pub const METHOD_OVERRIDES: [&str; 3] = [
     "x-method-override",
 ];
 
+/// Whether a request changes nothing by its method
+/// ([RFC 9110, section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), and none of the header fields
+/// named in `fields` says that it is one of another method.
+pub fn is_safe<'n>(method: &str, fields: impl IntoIterator<Item = &'n str>) -> bool {
+    let overrides = |name: &str| {
+        METHOD_OVERRIDES
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    ["GET", "HEAD", "OPTIONS"].contains(&method) && !fields.into_iter().any(overrides)
+}
+
 /// What is done with a write, from the safest to the boldest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -176,6 +188,20 @@ mod tests {
             assert_eq!(config.check().is_err(), needs, "{policy:?}");
             config.database = Database::Isolated;
             assert_eq!(config.check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_by_its_method_does_not_unless_a_field_says_otherwise() {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert!(is_safe(method, ["accept"]), "{method}");
+            for name in METHOD_OVERRIDES {
+                assert!(!is_safe(method, ["accept", name]), "{method} {name}");
+                assert!(!is_safe(method, [name.to_ascii_uppercase().as_str()]));
+            }
+        }
+        for method in ["POST", "PUT", "PATCH", "DELETE", "get"] {
+            assert!(!is_safe(method, []), "{method}");
         }
     }
 }

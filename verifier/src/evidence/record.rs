@@ -14,7 +14,7 @@ use super::noise::{Decisions, Looks, NoiseLedger, decide};
 use super::pace::Paces;
 use super::redact::hex;
 use super::usage::Uses;
-use crate::cutover::METHOD_OVERRIDES;
+use crate::cutover::is_safe;
 use crate::self_check::SelfCheckCounts;
 use crate::severity::Severity;
 use crate::verdict::Kind;
@@ -448,13 +448,12 @@ pub struct StoredRequest {
 }
 
 impl StoredRequest {
-    /// Whether it changes nothing by its method
-    /// ([RFC 9110, section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), and no field says that it is
-    /// another one.
+    /// Whether it changes nothing, see [`is_safe`].
     pub fn is_safe(&self) -> bool {
-        let mut names = self.headers.iter().map(|(name, _)| name.as_str());
-        ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
-            && !names.any(|name| METHOD_OVERRIDES.contains(&name))
+        is_safe(
+            &self.method,
+            self.headers.iter().map(|(name, _)| name.as_str()),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::IdMap;
 use super::keys::{Keys, head};
+use super::nearly;
 use super::reading::{Reading, id_of};
 use crate::json::{JsonType, Node};
 use crate::relation::is_jwt;
@@ -73,7 +74,7 @@ impl<'t> Answers<'t> {
                 continue;
             }
             if ours.kind() == JsonType::Array {
-                rows((ours, a), (theirs, b), kind, &mut todo);
+                rows(self.keys, (ours, a), (theirs, b), kind, &mut todo);
                 continue;
             }
             members.look_at(theirs, b);
@@ -245,21 +246,26 @@ fn push(aligned: &mut Vec<Aligned>, (a, b): (Node<'_>, Node<'_>), kind: &str, su
     }
 }
 
-/// Rows that say the same but for their ids belong together, if no other row says the same.
+/// Rows that say the same but for their ids belong together, if no other row says the same; then those that
+/// nearly do.
 fn rows<'d>(
+    keys: &Keys,
     (a, ours): (Node<'d>, &Reading<'_>),
     (b, theirs): (Node<'d>, &Reading<'_>),
     kind: &'d str,
     todo: &mut Vec<At<'d>>,
 ) {
-    let (ours, theirs) = (single(a, ours), single(b, theirs));
-    let mut pairs = Vec::with_capacity(ours.len());
-    let mut rest = theirs.into_iter().peekable();
-    for (says, row) in ours {
+    let (alone, others) = (single(a, ours), single(b, theirs));
+    let mut pairs = Vec::with_capacity(alone.len());
+    let mut rest = others.into_iter().peekable();
+    for (says, row) in alone {
         while rest.next_if(|(other, _)| *other < says).is_some() {}
         if let Some((_, other)) = rest.next_if(|(other, _)| *other == says) {
             pairs.push((row, other));
         }
+    }
+    if pairs.len() < a.child_count().min(b.child_count()) {
+        pairs.extend(nearly::pairs(keys, (a, ours), (b, theirs), &pairs));
     }
     // The last one that goes in is the first to be looked at.
     pairs.sort_unstable_by_key(|(row, _)| Reverse(row.index()));

@@ -8,6 +8,7 @@
 mod align;
 mod keys;
 mod name;
+mod nearly;
 mod reading;
 mod request;
 

@@ -30,6 +30,15 @@ pub(super) struct Reading<'t> {
     is_mute: bool,
 }
 
+/// A member of an object.
+pub(super) struct Part {
+    /// What it says, its key with it.
+    pub(super) says: u64,
+    pub(super) is_scalar: bool,
+    /// Stands for its key and its text, if it has one that hardly comes twice by chance.
+    pub(super) text: Option<u64>,
+}
+
 /// A container that is being read.
 struct Open {
     index: u32,
@@ -65,6 +74,26 @@ impl<'t> Reading<'t> {
     /// and whatever the order of its keys. Two that say the same have the same number.
     pub(super) fn says(&self, container: Node<'_>) -> Option<u64> {
         (!self.is_mute).then(|| self.notes[container.index() as usize])
+    }
+
+    /// What each member of an object says.
+    pub(super) fn parts(&self, object: Node<'_>, keys: &Keys) -> Vec<Part> {
+        let part = |(key, value): (Node<'_>, Node<'_>)| {
+            let symbol = self.symbol(key);
+            let is_id = keys.key(symbol).is_id();
+            let is_scalar = !value.kind().is_container();
+            let says = if is_scalar {
+                scalar(value, is_id, keys.seed)
+            } else {
+                self.notes[value.index() as usize]
+            };
+            Part {
+                says: mix(says, u64::from(symbol)),
+                is_scalar,
+                text: telling(value, keys.seed).map(|text| mix(text, u64::from(symbol))),
+            }
+        };
+        object.members().map(part).collect()
     }
 
     /// Visits the scalars in their order, each with the type that it is an id of by its place.
@@ -188,6 +217,17 @@ fn scalar(node: Node<'_>, is_id: bool, seed: u64) -> u64 {
         }
         _ => bytes(mix(seed, WORD), node.raw_bytes()),
     }
+}
+
+/// A text that two objects hardly have by chance: no number and no time, but perhaps an id of another sort, such
+/// as the name that somebody logs in with.
+fn telling(node: Node<'_>, seed: u64) -> Option<u64> {
+    if node.kind() != JsonType::String {
+        return None;
+    }
+    let text = node.as_str();
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    (!is_number && !is_timestamp(&text)).then(|| bytes(seed, text.as_bytes()))
 }
 
 /// The id that a node holds, if it has the form of one.

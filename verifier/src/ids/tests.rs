@@ -85,6 +85,68 @@ fn rows_belong_together_when_they_and_no_others_say_the_same() {
 }
 
 #[test]
+fn rows_that_say_nearly_the_same_belong_together_by_a_text_of_their_own() {
+    let both = |ours: &str, theirs: &str| {
+        let aligned = align(ours.as_bytes(), theirs.as_bytes(), "user", false);
+        let pairs = aligned.into_iter().filter(|one| one.sure);
+        let pairs = pairs.map(|one| format!("{}={}", one.legacy, one.core));
+        pairs.collect::<Vec<_>>().join(" ")
+    };
+    // The address of each row is wrong at core, in another order.
+    assert_eq!(
+        both(
+            r#"[{"id":6,"name":"Kim","mail":null},{"id":7,"name":"Lee","mail":null}]"#,
+            r#"[{"id":707,"name":"Lee","mail":""},{"id":706,"name":"Kim","mail":""}]"#,
+        ),
+        "6=706 7=707"
+    );
+    // A member that is missing or has another name is one member too.
+    assert_eq!(
+        both(
+            r#"[{"id":6,"name":"Kim","mail":null},{"id":7,"name":"Lee","mail":null}]"#,
+            r#"[{"id":706,"name":"Kim"},{"id":707,"name":"Lee","email":null}]"#,
+        ),
+        "6=706 7=707"
+    );
+    // A name to log in with is no other object's id, and of eight members two may differ.
+    assert_eq!(
+        both(
+            r#"[{"id":6,"userId":"kim7","a":1,"b":2,"c":3,"d":4,"mail":null,"url":"x"}]"#,
+            r#"[{"id":706,"userId":"kim7","a":1,"b":2,"c":3,"d":4,"mail":"","url":"y"}]"#,
+        ),
+        "6=706"
+    );
+    for (ours, theirs) in [
+        // What differs is the only text that tells the rows apart.
+        (
+            r#"[{"id":6,"number":"101","kind":"sea"},{"id":7,"number":"102","kind":"sea"}]"#,
+            r#"[{"id":706,"number":"201","kind":"sea"},{"id":707,"number":"202","kind":"sea"}]"#,
+        ),
+        // One that is a number can be anybody's.
+        (
+            r#"[{"id":6,"userId":"7","mail":null},{"id":7,"userId":"8","mail":null}]"#,
+            r#"[{"id":706,"userId":"7","mail":""},{"id":707,"userId":"8","mail":""}]"#,
+        ),
+        // Two members of four, and an object of others.
+        (
+            r#"[{"id":6,"name":"Kim","mail":null,"age":1}]"#,
+            r#"[{"id":706,"name":"Kim","mail":"","age":2}]"#,
+        ),
+        (
+            r#"[{"id":6,"name":"Kim","group":{"id":1,"name":"A"}}]"#,
+            r#"[{"id":706,"name":"Kim","group":{"id":2,"name":"B"}}]"#,
+        ),
+        // Another row of the list has the text too.
+        (
+            r#"[{"id":6,"name":"Kim","age":1},{"id":7,"name":"Kim","age":2}]"#,
+            r#"[{"id":706,"name":"Kim","age":3},{"id":707,"name":"Kim","age":4}]"#,
+        ),
+    ] {
+        assert_eq!(both(ours, theirs), "", "{ours} {theirs}");
+    }
+}
+
+#[test]
 fn requests_are_rewritten_by_whole_tokens_of_their_type_only() {
     let map = learnt(&[
         ("room", "21", "521"),

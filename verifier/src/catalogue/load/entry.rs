@@ -11,6 +11,7 @@ use super::super::file::{EntryFile, ParamsFile, Scalar, StatusFile};
 use super::super::template::{BodyTemplate, Template};
 use super::super::{Capture, Case, Endpoint, RequestBody, RequestTemplate};
 use super::{BUILT_IN, Loader, is_id};
+use crate::cutover::is_safe;
 use crate::normalise::mask::{MaskKind, MaskRule};
 use crate::normalise::select::is_exact;
 use crate::place::Place;
@@ -169,10 +170,9 @@ impl Loader<'_> {
                 }
             }
         }
-        let writes = entry.writes.or(endpoint.writes).unwrap_or(!matches!(
-            request.method.as_str(),
-            "GET" | "HEAD" | "OPTIONS"
-        ));
+        let fields = request.headers.iter().map(|(name, _)| name.as_str());
+        let writes = entry.writes.or(endpoint.writes);
+        let writes = writes.unwrap_or_else(|| !is_safe(&request.method, fields));
         self.catalogue.cases.push(Case {
             id,
             endpoint: self.catalogue.endpoints.len() - 1,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::{Context, Proof, binding, fresh, not_shrunken, of_catalogue, of_running};
+use crate::cutover::is_safe;
 use crate::gate::criterion::{CriterionResult, Unit, Verdict, Weighs};
 use crate::gate::record::{EvidenceKind, EvidenceRecord};
 use crate::report::bound::CoreClaim;
@@ -404,8 +405,7 @@ fn green(states: &BTreeMap<&str, (&Case, bool)>, context: &Context<'_>) -> Green
     }
     // A report may name endpoints that the catalogue of today does not have.
     for (case, _) in states.values() {
-        let reads = matches!(case.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        if !reads
+        if !is_safe(&case.method, [])
             && !catalogue
                 .endpoints
                 .iter()
