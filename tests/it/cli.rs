@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use fixtures::rms::defects::{Defect, DefectSet};
 use serde_json::Value;
 
-use crate::harness::{Package, Service, core, verifier};
+use crate::harness::{Package, Service, core, root, verifier};
 
 fn replay(package: &Package, service: &Service) -> assert_cmd::Command {
     let mut command = verifier();
@@ -67,6 +67,40 @@ fn help_tells_what_each_command_takes() {
         }
         let widest = help.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{args:?}: {widest:?}");
+    }
+}
+
+/// The words of a shell's line up to its comment.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quoted) = (vec![String::new()], false);
+    for char in line.chars() {
+        match char {
+            '"' => quoted = !quoted,
+            '#' if !quoted => break,
+            ' ' if !quoted => words.push(String::new()),
+            char => words.last_mut().expect("one at least").push(char),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn each_command_of_the_readme_takes_what_is_written_there() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("it is committed");
+    let lines = readme.lines();
+    let commands: Vec<_> = lines.filter(|line| line.starts_with("verifier ")).collect();
+    assert!(commands.len() > 15, "{commands:#?}");
+    for line in commands {
+        let line = line.replace("$D", &format!("sha256:{:064}", 0));
+        let words = words(&line).into_iter().skip(1);
+        // What is unknown or too much is refused before help is given.
+        let known = words
+            .filter(|word| word != "…")
+            .chain(["--help".to_owned()]);
+        let output = verifier().args(known).output().expect("the program runs");
+        let said = text(output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{line}\n{said}");
     }
 }
 

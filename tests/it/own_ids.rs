@@ -81,6 +81,17 @@ async fn five_hundred_steps_of_making_reading_changing_and_deleting_differ_nowhe
     let csv = String::from_utf8(listed.stdout).expect("UTF-8");
     assert!(csv.starts_with("type,legacy,core,seen,conflict\n"), "{csv}");
     assert!(csv.contains("\nroom,") && !csv.contains(",true"), "{csv}");
+    let told = |args: &[&str]| {
+        let output = verifier().arg("evidence").args(args).output();
+        let output = output.expect("the verifier starts");
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        output.stdout
+    };
+    let name = file.to_str().expect("a plain name");
+    let exported = told(&["export", name]);
+    assert_eq!(exported, told(&["export", "--evidence", name]));
+    assert!(!exported.is_empty());
+    told(&["prune", name, "--older-than", "7d"]);
     // Tokens are never written down.
     let bytes = std::fs::read(&file).expect("the file");
     assert!(!bytes.windows(3).any(|three| three == b"eyJ"));

@@ -34,28 +34,45 @@ enum Action {
     },
     /// Write all records to standard output, a JSON object a line
     Export {
-        /// The evidence
-        #[arg(long, value_name = "FILE")]
-        evidence: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
     },
     /// List which id of legacy is which of core, with how often they were seen together
     Ids {
-        /// The evidence
-        #[arg(value_name = "FILE")]
-        evidence: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
         /// As CSV: `type,legacy,core,seen,conflict`, for the migration of data
         #[arg(long)]
         csv: bool,
     },
     /// Forget runs and examples that are older
+    ///
+    /// No proxy may be writing to the file.
     Prune {
-        /// The evidence; no proxy may be writing to it
-        #[arg(long, value_name = "FILE")]
-        evidence: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
         /// Such as `30d`, `12h` or `90m`
         #[arg(long, value_name = "AGE", value_parser = parse_age_ms)]
         older_than: i64,
     },
+}
+
+/// The evidence, with its flag as everywhere else or without.
+#[derive(Debug, clap::Args)]
+struct Kept {
+    /// The evidence
+    #[arg(value_name = "FILE", required_unless_present = "evidence")]
+    file: Option<PathBuf>,
+    /// The same
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    evidence: Option<PathBuf>,
+}
+
+impl Kept {
+    fn path(self) -> PathBuf {
+        // One of the two is there; else the arguments are refused.
+        self.file.or(self.evidence).unwrap_or_default()
+    }
 }
 
 impl EvidenceArgs {
@@ -72,12 +89,12 @@ impl EvidenceArgs {
                 store::write(&out, &all)?;
                 to_stdout(|text| writeln!(text, "{} runs in {}", all.runs.len(), out.display()))?;
             }
-            Action::Export { evidence } => {
-                let evidence = store::read(&evidence)?;
+            Action::Export { kept } => {
+                let evidence = store::read(&kept.path())?;
                 to_stdout(|out| export(&evidence, out))?;
             }
-            Action::Ids { evidence, csv } => {
-                let evidence = store::read(&evidence)?;
+            Action::Ids { kept, csv } => {
+                let evidence = store::read(&kept.path())?;
                 let rows = id_rows(&evidence);
                 if rows.is_empty() {
                     say("no ids in the evidence: they are learnt with write policy `mirror`");
@@ -91,14 +108,11 @@ impl EvidenceArgs {
                     }
                 })?;
             }
-            Action::Prune {
-                evidence,
-                older_than,
-            } => {
+            Action::Prune { kept, older_than } => {
                 let before = jiff::Timestamp::now()
                     .as_millisecond()
                     .saturating_sub(older_than);
-                let pruned = store::prune(&evidence, before)?;
+                let pruned = store::prune(&kept.path(), before)?;
                 to_stdout(|out| {
                     writeln!(
                         out,
