@@ -136,7 +136,6 @@ impl Comparer {
     /// Judges a pair and settles its ticket.
     pub(crate) fn compare(&mut self, ticket: Ticket, mut pair: Pair) {
         let endpoint = ticket.endpoint().name().to_owned();
-        let raced = pair.raced;
         let both = (pair.reference.status, pair.candidate.status);
         let mut exchange = self.exchange(&endpoint, &pair);
         let ids = self.read_ids(&mut exchange);
@@ -144,6 +143,8 @@ impl Comparer {
             ticket.not_compared(Reason::UnmappedId);
             return;
         }
+        // What core never got shows as what a write in between does.
+        let raced = pair.raced || ids.as_ref().is_some_and(|ids| ids.behind);
         let twin = pair.twin.take();
         let (request, request_body) = (pair.head.headers, pair.request_body);
         drop((pair.reference, pair.candidate));

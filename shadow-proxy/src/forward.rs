@@ -223,7 +223,7 @@ async fn answer(
         ticket.counts_for(used);
     }
     let copy = match (plan.after_legacy(parts.status), head) {
-        (Ok(action), Some(head)) if lane.in_flight.get() < lane.settings.shadow_per_lane => {
+        (Ok(action), Some(head)) if lane.has_place(checked.write) => {
             let copy = (action == Action::Copy)
                 .then(|| Capture::new(lane.settings.shadow.max_answer_bytes, &lane.budget));
             mirror::start(
@@ -250,7 +250,13 @@ async fn answer(
             );
             copy
         }
-        (Ok(_), _) => {
+        (Ok(action), head) => {
+            if let (Action::Copy, Some(head), Some(ids)) = (action, head, &lane.settings.ids)
+                && checked.write
+                && parts.status.is_success()
+            {
+                ids.lost_write(ticket.endpoint().name(), &head);
+            }
             ticket.not_compared(Reason::TooManyInFlight);
             None
         }

@@ -6,6 +6,7 @@
 //! core is not ahead of what they saw; either at most for [`WAIT`]. No write overtakes another, however long
 //! that takes: what core then held would never be the same again.
 
+mod behind;
 mod read;
 mod tokens;
 
@@ -24,9 +25,10 @@ use verifier::evidence::record::IdPair;
 use verifier::evidence::store;
 use verifier::exchange::{Answer, Exchange};
 use verifier::ids::{
-    Answers, Fit, IdMap, Keys, rewrite_body, rewrite_path, type_of_path, type_of_template,
+    Answers, Fit, IdMap, Keys, path_ids, rewrite_body, rewrite_path, type_of_path, type_of_template,
 };
 
+use self::behind::Behind;
 use self::read::Conflict;
 pub(crate) use self::read::Read;
 use self::tokens::Tokens;
@@ -60,6 +62,8 @@ pub(crate) struct Ids {
     templates: HashMap<String, String>,
     /// The keys of answers so far: the comparing thread's.
     keys: Mutex<Keys>,
+    /// Writes that core will never get.
+    behind: Behind,
 }
 
 #[derive(Default)]
@@ -127,6 +131,7 @@ impl Ids {
                 .map(|endpoint| (endpoint.id.clone(), endpoint.path.clone()))
                 .collect(),
             keys: Mutex::default(),
+            behind: Behind::default(),
         });
         (Some(ids), notice)
     }
@@ -177,10 +182,23 @@ impl Ids {
         }
     }
 
+    /// Core does not get a write that legacy has carried out: its objects are unknown at core from now on, and
+    /// what is about objects of their type may differ without any fault of core.
+    pub(crate) fn lost_write(&self, endpoint: &str, head: &Head) {
+        if self.behind.lose(head.uri.path(), self.template(endpoint)) {
+            tracing::warn!(
+                endpoint,
+                "core does not get a write that legacy has carried out, so its data differ from now on; what differs \
+                 in objects of this type is set aside as `write_race`"
+            );
+        }
+    }
+
     /// The head of a request with core's ids, tokens and cookies in place of legacy's.
     pub(crate) async fn head(&self, endpoint: &str, head: &Head) -> Result<Head, Reason> {
         let mut head = head.clone();
-        let Known { map, tokens } = &*self.known.lock().await;
+        let Known { map, tokens } = &mut *self.known.lock().await;
+        self.behind.tell(map);
         let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let template = self.template(endpoint);
         let rewritten = rewrite_path(target, template, map);
@@ -289,6 +307,10 @@ impl Ids {
         else {
             return read;
         };
+        let types = self.behind.types();
+        let is_behind = |kind: &str| types.contains(kind);
+        let named = path_ids(&exchange.path, template);
+        read.behind = is_behind(&kind) || named.iter().any(|(kind, _)| is_behind(kind));
         let good = |answer: &Answer| (200..300).contains(&answer.status);
         if good(ours) && matches!(theirs.status, 404 | 410) {
             let known = self.known.blocking_lock();
@@ -300,6 +322,7 @@ impl Ids {
         let made = exchange.method == "POST" && good(ours) && good(theirs);
         let keys = &mut *lock(&self.keys);
         let answers = Answers::read(&legacy, &core, keys);
+        read.behind |= !types.is_empty() && answers.has_id(&kind, is_behind);
         let aligned = answers.align(&kind, made);
         let Known { map, tokens } = &mut *self.known.blocking_lock();
         for pair in aligned {

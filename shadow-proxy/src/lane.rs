@@ -189,6 +189,18 @@ impl Lane {
         self.settings.self_check.holds(&number.to_le_bytes()) && self.sink.depth() < BEHIND
     }
 
+    /// Whether one more exchange with core has a place. Where core has a database of its own, the last quarter is
+    /// for writes: a read that is not compared is one less, a write that core does not get makes its data differ.
+    pub(crate) fn has_place(&self, write: bool) -> bool {
+        let all = self.settings.shadow_per_lane;
+        let kept = if write || self.settings.ids.is_none() {
+            0
+        } else {
+            all / 4
+        };
+        self.in_flight.get() < all - kept
+    }
+
     /// Notes that legacy failed a client; logged when it begins, not once a request.
     pub(crate) fn legacy_failed(&self, error: &SendError) {
         if !self.legacy_down.replace(true) {

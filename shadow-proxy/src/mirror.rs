@@ -131,6 +131,18 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
         // Boxed, because it is rare and would make every task as large as its own.
         (Action::Probe | Action::Copy, _) => Box::pin(probe(lane, &job)).await,
     };
+    if let Err(
+        Reason::RequestTooLarge
+        | Reason::RequestIncomplete
+        | Reason::OutOfMemoryBudget
+        | Reason::UnmappedId,
+    ) = outcome
+        && job.write.is_some()
+        && job.status.is_success()
+        && let Some(ids) = &lane.settings.ids
+    {
+        ids.lost_write(job.ticket.endpoint().name(), &job.head);
+    }
     let Job {
         ticket,
         write,

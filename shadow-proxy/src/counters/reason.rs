@@ -43,7 +43,8 @@ pub enum Reason {
     CompareQueueFull,
     /// It is about an object whose id at core is unknown.
     UnmappedId,
-    /// It differed while a write was under way, which may have come between the two answers.
+    /// It differed while a write was under way, which may have come between the two answers, or core never got a
+    /// write of such an object.
     WriteRace,
     /// No verdict was possible.
     Inconclusive,

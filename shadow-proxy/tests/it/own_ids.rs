@@ -194,6 +194,41 @@ fn a_thing_that_core_lost_is_a_finding_once_its_type_is_known_to_be_the_same() {
 }
 
 #[test]
+fn what_follows_from_a_write_that_core_never_got_is_no_finding() {
+    let (legacy, core) = (things("legacy", 0, true), things("core", 0, true));
+    made_before(&legacy, "legacy", &["a"]);
+    made_before(&core, "core", &["a"]);
+    let mut config = mirrored(&legacy, &core);
+    config.shadow.max_request_bytes = 100;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    let mut client = client(&proxy);
+    ask(&mut client, "POST", "/login", "", "{}");
+    let who = "Authorization: Bearer legacy-token-0123456789\r\n";
+    // What was there before has the same ids on both sides.
+    ask(&mut client, "GET", "/things/1", who, "");
+    settled(&proxy, 2);
+    let long = format!(r#"{{"name":"{}"}}"#, "b".repeat(100));
+    let made = ask(&mut client, "POST", "/things", who, &long);
+    assert_eq!(made.field("location"), Some("/things/2"));
+    settled(&proxy, 3);
+    // Legacy's second thing is none of core's, and its third is core's second.
+    ask(&mut client, "GET", "/things/2", who, "");
+    ask(&mut client, "POST", "/things", who, r#"{"name":"c"}"#);
+    settled(&proxy, 5);
+    ask(&mut client, "GET", "/things/3", who, "");
+    ask(&mut client, "GET", "/things/1", who, "");
+    let total = settled(&proxy, 7);
+    assert_eq!(
+        (total.equal, total.different),
+        (5, 0),
+        "{total:?} {:#?}",
+        proxy.findings().groups()
+    );
+    assert_eq!(lost(&total, Reason::RequestTooLarge), 1);
+    assert_eq!(lost(&total, Reason::UnmappedId), 1);
+}
+
+#[test]
 fn after_a_restart_the_ids_are_read_back_from_the_evidence() {
     let (legacy, core) = (things("legacy", 0, true), things("core", 100, true));
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -151,6 +151,15 @@ impl<'t> Answers<'t> {
         (own, ids)
     }
 
+    /// Whether legacy's answer has an id of a type for which `is_it` holds.
+    pub fn has_id(&self, kind: &str, is_it: impl Fn(&str) -> bool) -> bool {
+        let mut found = false;
+        if let Some(legacy) = &self.legacy {
+            legacy.visit(self.keys, kind, |_, id| found |= id.is_some_and(&is_it));
+        }
+        found
+    }
+
     /// Tokens that both give out at one place: JWTs, and long strings under a key that says so.
     pub fn tokens(&self) -> Vec<(String, String)> {
         const SHORTEST: usize = 16;

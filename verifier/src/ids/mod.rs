@@ -134,6 +134,24 @@ impl IdMap {
         })
     }
 
+    /// Core lacks what legacy did to an object: what it is there is unknown until both say the same of it again.
+    pub fn forget(&mut self, name: &str, legacy: &str) {
+        let kind = self.resolve(name).to_owned();
+        if let Some(pairs) = self.types.get_mut(&kind)
+            && let Some(core) = pairs.to_core.remove(legacy)
+        {
+            pairs.to_legacy.remove(&core);
+            self.pairs -= 1;
+        }
+        self.born(&kind, legacy);
+    }
+
+    /// Core lacks some object of a type: an id that nothing is known of may be that one's.
+    pub fn lacks_some(&mut self, name: &str) {
+        let kind = self.resolve(name).to_owned();
+        self.types.entry(kind).or_default().apart = true;
+    }
+
     /// Legacy gave out an id, whatever core did.
     pub fn born(&mut self, kind: &str, legacy: &str) {
         if self.pairs < MAX_PAIRS {

@@ -218,6 +218,23 @@ fn an_id_from_before_is_the_same_until_one_is_seen_that_is_not() {
 }
 
 #[test]
+fn what_core_lacks_is_unknown_there_until_both_say_the_same_of_it_again() {
+    let mut map = learnt(&[("room", "21", "521"), ("room", "22", "522")]);
+    assert_eq!(map.to_core("room", "7"), Sought::Same);
+    map.forget("parentroom", "21");
+    assert_eq!(map.to_core("room", "21"), Sought::Unmapped);
+    assert_eq!(map.to_legacy("room", "521"), None);
+    assert_eq!(map.to_core("room", "22"), Sought::Core("522".to_owned()));
+    map.lacks_some("room");
+    assert_eq!(map.to_core("room", "7"), Sought::Unmapped);
+    map.learn("room", "21", "521", false);
+    assert_eq!(map.to_core("room", "21"), Sought::Core("521".to_owned()));
+    // Of what nothing is known, nothing is to be forgotten.
+    map.forget("group", "3");
+    assert_eq!(map.to_core("group", "3"), Sought::Unmapped);
+}
+
+#[test]
 fn what_an_earlier_life_learnt_holds_again() {
     let mut map = IdMap::default();
     map.restore([
