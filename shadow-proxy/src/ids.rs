@@ -25,7 +25,7 @@ use verifier::evidence::record::IdPair;
 use verifier::evidence::store;
 use verifier::exchange::{Answer, Exchange};
 use verifier::ids::{
-    Answers, Fit, IdMap, Keys, path_ids, rewrite_body, rewrite_path, type_of_path, type_of_template,
+    Answers, Fit, IdMap, Keys, rewrite_body, rewrite_path, type_of_path, type_of_template,
 };
 
 use self::behind::Behind;
@@ -185,11 +185,12 @@ impl Ids {
     /// Core does not get a write that legacy has carried out: its objects are unknown at core from now on, and
     /// what is about objects of their type may differ without any fault of core.
     pub(crate) fn lost_write(&self, endpoint: &str, head: &Head) {
-        if self.behind.lose(head.uri.path(), self.template(endpoint)) {
+        let template = self.template(endpoint);
+        if self.behind.lose(&head.method, head.uri.path(), template) {
             tracing::warn!(
                 endpoint,
-                "core does not get a write that legacy has carried out, so its data differ from now on; what differs \
-                 in objects of this type is set aside as `write_race`"
+                "core does not get a write that legacy has carried out, so its data differ from now on; what \
+                 follows from that is set aside as `write_race` or `unmapped_id`"
             );
         }
     }
@@ -307,10 +308,6 @@ impl Ids {
         else {
             return read;
         };
-        let types = self.behind.types();
-        let is_behind = |kind: &str| types.contains(kind);
-        let named = path_ids(&exchange.path, template);
-        read.behind = is_behind(&kind) || named.iter().any(|(kind, _)| is_behind(kind));
         let good = |answer: &Answer| (200..300).contains(&answer.status);
         if good(ours) && matches!(theirs.status, 404 | 410) {
             let known = self.known.blocking_lock();
@@ -322,9 +319,10 @@ impl Ids {
         let made = exchange.method == "POST" && good(ours) && good(theirs);
         let keys = &mut *lock(&self.keys);
         let answers = Answers::read(&legacy, &core, keys);
-        read.behind |= !types.is_empty() && answers.has_id(&kind, is_behind);
         let aligned = answers.align(&kind, made);
         let Known { map, tokens } = &mut *self.known.blocking_lock();
+        self.behind.tell(map);
+        read.behind = self.behind.shows(&answers, &kind, map);
         for pair in aligned {
             match map.fit(&pair.kind, &pair.legacy, &pair.core) {
                 Fit::Conflict { core, legacy } => read.conflicts.push(Conflict {

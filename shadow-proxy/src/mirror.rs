@@ -131,12 +131,10 @@ async fn run(lane: &Rc<Lane>, mut job: Box<Job>) {
         // Boxed, because it is rare and would make every task as large as its own.
         (Action::Probe | Action::Copy, _) => Box::pin(probe(lane, &job)).await,
     };
-    if let Err(
-        Reason::RequestTooLarge
-        | Reason::RequestIncomplete
-        | Reason::OutOfMemoryBudget
-        | Reason::UnmappedId,
-    ) = outcome
+    // An id that is unknown at core is none of these: as a rule core has refused to make its object, which is a
+    // difference that must be seen.
+    if let Err(Reason::RequestTooLarge | Reason::RequestIncomplete | Reason::OutOfMemoryBudget) =
+        outcome
         && job.write.is_some()
         && job.status.is_success()
         && let Some(ids) = &lane.settings.ids

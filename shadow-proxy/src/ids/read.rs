@@ -10,7 +10,7 @@ pub(crate) struct Read {
     /// Core knows no such object, and that it has the same id there was only taken for granted: the request
     /// was about something whose id at core is unknown.
     pub(crate) assumed: bool,
-    /// It is about objects of a type of which core lacks what legacy did.
+    /// It shows objects of which core lacks what legacy did.
     pub(crate) behind: bool,
     /// Pairs that fit.
     pub(crate) pairs: Vec<Aligned>,

@@ -40,6 +40,28 @@ fn things(name: &'static str, first: u64, sturdy: bool) -> Upstream {
         {
             return answer("401 Unauthorized", "", r#"{"message":"who are you?"}"#);
         }
+        if request.method() == "PUT" {
+            let id = request
+                .target()
+                .rsplit('/')
+                .next()
+                .and_then(|id| id.parse().ok());
+            let text = request.text().to_owned();
+            return match id.and_then(|id: u64| made.get_mut(&id)) {
+                Some(old) => {
+                    *old = text;
+                    answer("204 No Content", "", "")
+                }
+                None => answer("404 Not Found", "", r#"{"message":"no such thing"}"#),
+            };
+        }
+        if request.method() == "GET" && request.target() == "/things" {
+            let rows: Vec<String> = made
+                .iter()
+                .map(|(id, text)| format!(r#"{{"id":{id},"of":{text}}}"#))
+                .collect();
+            return ok(&format!(r#"{{"values":[{}]}}"#, rows.join(",")));
+        }
         if request.method() == "POST" {
             let text = request.text().to_owned();
             if text.contains("fragile") && !sturdy {
@@ -226,6 +248,44 @@ fn what_follows_from_a_write_that_core_never_got_is_no_finding() {
     );
     assert_eq!(lost(&total, Reason::RequestTooLarge), 1);
     assert_eq!(lost(&total, Reason::UnmappedId), 1);
+}
+
+#[test]
+fn a_change_that_core_never_got_leaves_other_objects_of_the_type_compared() {
+    let (legacy, core) = (things("legacy", 0, true), things("core", 100, true));
+    let mut config = mirrored(&legacy, &core);
+    config.shadow.max_request_bytes = 100;
+    let proxy = Proxy::start(&config).expect("a good configuration");
+    let mut client = client(&proxy);
+    ask(&mut client, "POST", "/login", "", "{}");
+    let who = "Authorization: Bearer legacy-token-0123456789\r\n";
+    for name in ["a", "b"] {
+        ask(
+            &mut client,
+            "POST",
+            "/things",
+            who,
+            &format!(r#"{{"name":"{name}"}}"#),
+        );
+    }
+    settled(&proxy, 3);
+    let long = format!(r#"{{"name":"{}"}}"#, "a".repeat(100));
+    ask(&mut client, "PUT", "/things/1", who, &long);
+    settled(&proxy, 4);
+    // The first is unknown at core, the list has it, and the second is as it was.
+    ask(&mut client, "GET", "/things/1", who, "");
+    ask(&mut client, "GET", "/things", who, "");
+    ask(&mut client, "GET", "/things/2", who, "");
+    let total = settled(&proxy, 7);
+    let of = |reason| lost(&total, reason);
+    assert_eq!((total.equal, total.different), (4, 0), "{total:?}");
+    assert_eq!((of(Reason::UnmappedId), of(Reason::WriteRace)), (1, 1));
+    // Core itself changes the second: that is seen.
+    let mut wire = Wire::connect(core.address);
+    let at_core = "Authorization: Bearer core-token-0123456789\r\n";
+    ask(&mut wire, "PUT", "/things/102", at_core, r#"{"name":"c"}"#);
+    ask(&mut client, "GET", "/things/2", who, "");
+    assert_eq!(settled(&proxy, 8).different, 1);
 }
 
 #[test]

@@ -151,11 +151,14 @@ impl<'t> Answers<'t> {
         (own, ids)
     }
 
-    /// Whether legacy's answer has an id of a type for which `is_it` holds.
-    pub fn has_id(&self, kind: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    /// Whether legacy's answer has an id for which `is_it` holds, given its type and itself.
+    pub fn has_id(&self, kind: &str, is_it: impl Fn(&str, &str) -> bool) -> bool {
         let mut found = false;
         if let Some(legacy) = &self.legacy {
-            legacy.visit(self.keys, kind, |_, id| found |= id.is_some_and(&is_it));
+            legacy.visit(self.keys, kind, |node, id| {
+                let id = id.and_then(|kind| id_of(node).map(|id| (kind, id)));
+                found |= id.is_some_and(|(kind, id)| is_it(kind, &id));
+            });
         }
         found
     }
