@@ -187,8 +187,8 @@ impl Ids {
     pub(crate) fn lost_write(&self, endpoint: &str, head: &Head) {
         let template = self.template(endpoint);
         if self.behind.lose(&head.method, head.uri.path(), template) {
+            // Not of which endpoint: a name that was inferred is made of what a client sent.
             tracing::warn!(
-                endpoint,
                 "core does not get a write that legacy has carried out, so its data differ from now on; what \
                  follows from that is set aside as `write_race` or `unmapped_id`"
             );
